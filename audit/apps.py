@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "audit"
+
+    def ready(self) -> None:
+        from audit import permissions  # noqa: F401  # importing registers them
+        from audit.services import record_platform_entry
+        from isolation.context import on_platform_entry
+
+        on_platform_entry(record_platform_entry)

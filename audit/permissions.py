@@ -1,0 +1,5 @@
+from isolation.permissions import Permission, register
+
+VIEW = "audit.view"
+
+register(Permission(VIEW, "Read the workspace's audit log"))

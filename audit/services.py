@@ -1,0 +1,48 @@
+"""Writing the log: always in the transaction of the change that it records."""
+
+from __future__ import annotations
+
+from audit.models import Event, PlatformEntry, PlatformEvent
+from audit.registry import AuditEvent
+from isolation import context
+from isolation.actors import Actor
+
+
+def record(event: AuditEvent, *, acting_user: Actor, tenant_id: int | None = None) -> None:
+    """Record ``event`` in the workspace ``tenant_id`` (default: the context's), in the running transaction.
+
+    Raises: ValueError, if no workspace is known; use ``record_platform`` for what happens outside all of them.
+    """
+    tenant_id = tenant_id if tenant_id is not None else context.current_tenant_id()
+    if tenant_id is None:
+        raise ValueError(f"{event.code} needs a workspace: pass tenant_id or record it with record_platform.")
+    Event(tenant_id=tenant_id, **_columns(event, acting_user)).save(force_insert=True)
+
+
+def record_platform(event: AuditEvent, *, acting_user: Actor) -> None:
+    """Record ``event`` in the platform's own log, in the running transaction."""
+    PlatformEvent(**_columns(event, acting_user)).save(force_insert=True)
+
+
+def record_platform_entry(reason: str, acting_user: Actor) -> None:
+    """Note that ``acting_user`` entered the platform context; registered as its observer."""
+    entry = PlatformEntry(
+        reason=reason,
+        actor_kind=acting_user.kind,
+        actor_id=acting_user.user_id,
+        actor_label=acting_user.label,
+    )
+    entry.save(force_insert=True)
+
+
+def _columns(event: AuditEvent, acting_user: Actor) -> dict[str, object]:
+    return {
+        "code": event.code,
+        "actor_kind": acting_user.kind,
+        "actor_id": acting_user.user_id,
+        "actor_label": acting_user.label,
+        "target_kind": event.target_kind,
+        "target_id": event.target_id,
+        "target_label": event.target_label,
+        "facts": event.facts(),
+    }

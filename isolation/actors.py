@@ -1,0 +1,65 @@
+"""Who acts. Every service takes an ``Actor``; every audit event names one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from isolation import permissions
+from isolation.errors import Forbidden
+
+
+class ActorKind(StrEnum):
+    """What sort of hand moved."""
+
+    PERSON = "person"
+    OPERATOR = "operator"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """An acting user with the rights that were judged when the request or job began.
+
+    ``tenant_id`` is the workspace the rights hold in (None: operators and system jobs act in any).
+    ``owner_ids`` are the CRM owners whose rows the actor sees; None means the whole workspace.
+    """
+
+    kind: ActorKind
+    label: str
+    user_id: UUID | None = None
+    member_id: UUID | None = None
+    tenant_id: int | None = None
+    role: str = ""
+    permissions: frozenset[str] = field(default_factory=frozenset)
+    owner_ids: tuple[int, ...] | None = None
+
+    @classmethod
+    def system(cls, job: str) -> Self:
+        """The program itself, named after the job that runs."""
+        return cls(kind=ActorKind.SYSTEM, label=job)
+
+    @classmethod
+    def operator(cls, *, user_id: UUID, email: str) -> Self:
+        """One of the vendor's staff, acting on the platform."""
+        return cls(kind=ActorKind.OPERATOR, label=email, user_id=user_id)
+
+    @property
+    def is_trusted_everywhere(self) -> bool:
+        """Operators and system jobs are not bound to one workspace."""
+        return self.kind is not ActorKind.PERSON
+
+    def may(self, code: str, tenant_id: int) -> bool:
+        """Whether the actor holds ``code`` in that workspace. KeyError for a code that nobody registered."""
+        permissions.get(code)
+        if self.is_trusted_everywhere:
+            return True
+        return self.tenant_id == tenant_id and code in self.permissions
+
+
+def require(acting_user: Actor, code: str, tenant_id: int) -> None:
+    """Refuse unless ``acting_user`` holds ``code`` in the workspace. Raises: Forbidden."""
+    if not acting_user.may(code, tenant_id):
+        raise Forbidden(actor=acting_user.label, permission=code, meaning=permissions.get(code).sentence)

@@ -1,0 +1,136 @@
+"""The one place that sets database context.
+
+The program's login has no right on any tenant table. A context takes one of four roles for one transaction and names
+what that role may see; both end with the transaction, so a pooled connection carries nothing over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from isolation.actors import Actor
+
+
+class Role(StrEnum):
+    """The database role that a context takes. ``NONE`` is the bare login: shared tables only."""
+
+    TENANT_MEMBER = "tenant_member"
+    TENANT_WIDE = "tenant_wide"
+    PLATFORM = "platform"
+    PERSON = "person"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the policies read. Fields that a role does not use are empty."""
+
+    role: Role
+    tenant_id: int | None = None
+    owner_ids: tuple[int, ...] = ()
+    user_id: UUID | None = None
+    reason: str = ""
+
+    def settings(self) -> tuple[tuple[str, str], ...]:
+        """The transaction-local settings of this context, as (name, value)."""
+        return (
+            ("revops.tenant_id", "" if self.tenant_id is None else str(self.tenant_id)),
+            ("revops.owner_ids", "{" + ",".join(map(str, self.owner_ids)) + "}"),
+            ("revops.user_id", str(self.user_id or "")),
+            ("revops.reason", self.reason),
+            ("role", self.role.value),
+        )
+
+
+_NOWHERE = Context(role=Role.NONE)
+_current: ContextVar[Context] = ContextVar("revops_context", default=_NOWHERE)
+
+PlatformObserver = Callable[[str, Actor], None]
+_platform_observers: list[PlatformObserver] = []
+
+
+def on_platform_entry(observer: PlatformObserver) -> None:
+    """Call ``observer(reason, actor)`` inside every platform context, before its body: that is how entries are audited."""
+    _platform_observers.append(observer)
+
+
+def current() -> Context:
+    """The context in force in this thread or task; its role is ``NONE`` outside all of them."""
+    return _current.get()
+
+
+def current_tenant_id() -> int | None:
+    """The workspace of the context in force, if it has one."""
+    return _current.get().tenant_id
+
+
+def _apply(context: Context) -> None:
+    # set_config('role', …, true) is SET LOCAL ROLE; the whole context is one round trip.
+    names = context.settings()
+    calls = ", ".join("set_config(%s, %s, true)" for _ in names)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {calls}", [part for pair in names for part in pair])
+
+
+@contextmanager
+def _enter(context: Context) -> Iterator[Context]:
+    outer, is_outermost = _current.get(), not connection.in_atomic_block
+    with transaction.atomic():
+        _apply(context)
+        token = _current.set(context)
+        try:
+            yield context
+        finally:
+            _current.reset(token)
+        # SET LOCAL outlives RELEASE SAVEPOINT, so what was found is put back; an end of transaction undoes it by itself.
+        if not (is_outermost or connection.needs_rollback):
+            _apply(outer)
+
+
+def tenant_wide(tenant_id: int) -> AbstractContextManager[Context]:
+    """See and change the rows of one workspace."""
+    return _enter(Context(role=Role.TENANT_WIDE, tenant_id=tenant_id))
+
+
+def tenant_member(tenant_id: int, owner_ids: Iterable[int]) -> AbstractContextManager[Context]:
+    """See and change the rows of one workspace that belong to these CRM owners."""
+    return _enter(Context(role=Role.TENANT_MEMBER, tenant_id=tenant_id, owner_ids=tuple(owner_ids)))
+
+
+def person(user_id: UUID) -> AbstractContextManager[Context]:
+    """See one person's own memberships, in every workspace, and nothing else."""
+    return _enter(Context(role=Role.PERSON, user_id=user_id))
+
+
+def shared_tables() -> AbstractContextManager[Context]:
+    """Step out of the context for a moment, inside its transaction, to reach tables that no tenant owns."""
+    return _enter(_NOWHERE)
+
+
+@contextmanager
+def platform(reason: str, acting_user: Actor) -> Iterator[Context]:
+    """See and change the rows of all workspaces; ``reason`` and who are recorded on entry. Raises: ValueError, PermissionError."""
+    if not reason.strip():
+        raise ValueError("A platform context needs a reason.")
+    if not acting_user.is_trusted_everywhere:
+        raise PermissionError(
+            f"{acting_user.label} is a workspace member and cannot enter the platform context."
+        )
+    with _enter(Context(role=Role.PLATFORM, reason=reason)) as context:
+        for observer in _platform_observers:
+            observer(reason, acting_user)
+        yield context
+
+
+def of_actor(acting_user: Actor, tenant_id: int) -> AbstractContextManager[Context]:
+    """The context that fits what this actor may see in that workspace."""
+    if acting_user.owner_ids is None:
+        return tenant_wide(tenant_id)
+    return tenant_member(tenant_id, acting_user.owner_ids)

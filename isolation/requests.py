@@ -1,0 +1,95 @@
+"""From an address and a session into the wall: the only door to ``/w/<tenant>/`` pages.
+
+The room that knows members and roles registers the resolver; rooms below it only need the door.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, Protocol, cast
+from uuid import UUID
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
+
+from isolation import context
+from isolation.actors import Actor, require
+
+P = ParamSpec("P")
+
+
+class TenantFacts(Protocol):
+    """What a page needs to know of the workspace itself."""
+
+    id: int
+    slug: str
+    name: str
+    timezone: str
+    currency: str
+
+
+class WorkspaceFacts(Protocol):
+    """What a page knows before it starts."""
+
+    @property
+    def tenant(self) -> TenantFacts: ...
+
+    @property
+    def actor(self) -> Actor: ...
+
+    def may(self, code: str) -> bool: ...
+
+
+class InWorkspace(HttpRequest):
+    """A request that came in through ``workspace_view``."""
+
+    workspace: WorkspaceFacts
+
+
+Resolver = Callable[[UUID, str], WorkspaceFacts]
+_resolvers: list[Resolver] = []
+
+
+def register_resolver(resolver: Resolver) -> None:
+    """``resolver(user_id, slug)`` gives the person's place in the workspace or raises NotFound."""
+    _resolvers[:] = [resolver]
+
+
+def workspace_of(user_id: UUID, slug: str) -> Any:
+    """The person's place in the workspace of that slug. Raises: NotFound."""
+    return _resolvers[0](user_id, slug)
+
+
+def workspace_view(
+    permission: str,
+) -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Make ``view(request, …)`` a page of ``/w/<tenant>/``: signed in, member, holder of ``permission``, inside the wall.
+
+    The page is rendered inside the context too; what streams later opens its own.
+    """
+
+    def decorate(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @functools.wraps(view)
+        def guarded(request: HttpRequest, tenant: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            inside = cast(InWorkspace, request)
+            inside.workspace = workspace_of(request.user.pk, tenant)
+            tenant_id = inside.workspace.tenant.id
+            with context.of_actor(inside.workspace.actor, tenant_id):
+                require(inside.workspace.actor, permission, tenant_id)
+                return _rendered(view(inside, *args, **kwargs))
+
+        guarded.required_permission = permission  # type: ignore[attr-defined]  # the permission table's tests read it
+        return guarded
+
+    return decorate
+
+
+def _rendered(response: HttpResponseBase) -> HttpResponseBase:
+    if isinstance(response, SimpleTemplateResponse):
+        return cast(HttpResponse, response.render())
+    return response

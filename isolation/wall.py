@@ -1,0 +1,224 @@
+"""Row-level security and same-tenant foreign keys as Django constraints.
+
+They live in ``Meta.constraints`` (``TenantModel`` puts them there), so ``makemigrations`` writes them, ``migrate`` applies
+them and ``makemigrations --check`` notices a table whose declaration and migration differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.ddl_references import Statement
+from django.db.models import BaseConstraint, Model
+
+TENANT_ROLES = ("tenant_member", "tenant_wide")
+_IN_TENANT = "{column} = (SELECT revops_tenant_id())"
+_AMONG_OWNERS = "{column} = ANY ((SELECT revops_owner_ids())::bigint[])"
+_FOR_A_REASON = "(SELECT revops_platform_reason()) IS NOT NULL"
+THIS_PERSON = "(SELECT revops_user_id())"
+
+_Model = type[Model] | None
+_Editor = BaseDatabaseSchemaEditor | None
+
+
+def _policy(table: str, role: str, predicate: str) -> str:
+    return f"CREATE POLICY {table}_{role} ON {table} TO {role} USING ({predicate}) WITH CHECK ({predicate});"
+
+
+class _DatabaseOnlyConstraint(BaseConstraint):
+    """A constraint that PostgreSQL keeps and that a form cannot check beforehand."""
+
+    def _statements(self, model: type[Model]) -> list[str]:
+        raise NotImplementedError
+
+    def _undo(self, model: type[Model]) -> list[str]:
+        raise NotImplementedError
+
+    # The stubs promise a string; Django itself takes None for "not inline", as its own partial unique indexes answer.
+    def constraint_sql(self, model: _Model, schema_editor: _Editor) -> str | None:  # type: ignore[override]
+        assert model is not None
+        assert schema_editor is not None
+        schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
+        return None
+
+    def create_sql(self, model: _Model, schema_editor: _Editor) -> Statement:  # type: ignore[override]  # as Django's own
+        assert model is not None
+        return Statement("\n".join(self._statements(model)))
+
+    def remove_sql(self, model: _Model, schema_editor: _Editor) -> Statement:  # type: ignore[override]  # as Django's own
+        assert model is not None
+        return Statement("\n".join(self._undo(model)))
+
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+        """Nothing to do before the database sees the row."""
+
+
+class TenantWall(_DatabaseOnlyConstraint):
+    """Who may see and write a table's rows, per database role.
+
+    ``visible_through``: column of the CRM owner that a ``tenant_member`` must be allowed to see ("" = the whole tenant).
+    ``append_only``: the program may add and read rows, never change or remove them; ``tenant_member`` may only add.
+    ``person``: predicate that lets the ``person`` role read rows ("" = none).
+    ``tenant_column``: "id" for the table of tenants itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        visible_through: str = "",
+        append_only: bool = False,
+        person: str = "",
+        tenant_column: str = "tenant_id",
+    ) -> None:
+        super().__init__(name=name)
+        self.visible_through = visible_through
+        self.append_only = append_only
+        self.person = person
+        self.tenant_column = tenant_column
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        defaults = {"visible_through": "", "append_only": False, "person": "", "tenant_column": "tenant_id"}
+        kwargs |= {
+            key: getattr(self, key) for key, default in defaults.items() if getattr(self, key) != default
+        }
+        return path, args, kwargs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TenantWall) and self.deconstruct() == other.deconstruct()
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
+
+    def _statements(self, model: type[Model]) -> list[str]:
+        table = model._meta.db_table
+        return [
+            *self._key(table),
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
+            f"REVOKE ALL ON {table} FROM PUBLIC, revops_app;",
+            *self._grants(table),
+            *self._policies(table),
+        ]
+
+    def _key(self, table: str) -> list[str]:
+        if self.tenant_column != "tenant_id":
+            return []
+        key = f"{table}_pkey"
+        return [
+            f"ALTER TABLE {table} DROP CONSTRAINT {key}, ADD CONSTRAINT {key} PRIMARY KEY (tenant_id, id);"
+        ]
+
+    def _grants(self, table: str) -> list[str]:
+        if self.tenant_column == "id":
+            # A tenant may not write the slug: the unique index would tell whether another tenant has it.
+            grants = [
+                f"GRANT SELECT ON {table} TO tenant_member, tenant_wide;",
+                f"GRANT UPDATE (name, timezone, currency) ON {table} TO tenant_wide;",
+                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO platform;",
+            ]
+        elif self.append_only:
+            grants = [
+                f"GRANT INSERT ON {table} TO tenant_member;",
+                f"GRANT SELECT, INSERT ON {table} TO tenant_wide, platform;",
+            ]
+        else:
+            grants = [
+                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO tenant_member, tenant_wide, platform;"
+            ]
+        return [*grants, f"GRANT SELECT ON {table} TO person;"] if self.person else grants
+
+    def _policies(self, table: str) -> list[str]:
+        in_tenant = _IN_TENANT.format(column=self.tenant_column)
+        among_owners = _AMONG_OWNERS.format(column=self.visible_through)
+        policies = [
+            _policy(
+                table,
+                "tenant_member",
+                f"{in_tenant} AND {among_owners}" if self.visible_through else in_tenant,
+            ),
+            _policy(table, "tenant_wide", in_tenant),
+            _policy(table, "platform", _FOR_A_REASON),
+        ]
+        if self.person:
+            policies.append(
+                f"CREATE POLICY {table}_person ON {table} FOR SELECT TO person USING ({self.person});"
+            )
+        return policies
+
+    def _undo(self, model: type[Model]) -> list[str]:
+        table = model._meta.db_table
+        drops = [
+            f"DROP POLICY IF EXISTS {table}_{role} ON {table};"
+            for role in (*TENANT_ROLES, "platform", "person")
+        ]
+        closed = f"REVOKE ALL ON {table} FROM tenant_member, tenant_wide, platform, person;"
+        key = f"{table}_pkey"
+        reset = [f"ALTER TABLE {table} DROP CONSTRAINT {key} CASCADE, ADD CONSTRAINT {key} PRIMARY KEY (id);"]
+        return [*drops, closed, *(reset if self.tenant_column == "tenant_id" else [])]
+
+
+class SameTenantReference(_DatabaseOnlyConstraint):
+    """A foreign key on (tenant_id, column): PostgreSQL checks foreign keys past row security, so the tenant must be in it."""
+
+    def __init__(self, *, name: str, field: str) -> None:
+        super().__init__(name=name)
+        self.field = field
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        return path, args, {**kwargs, "field": self.field}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameTenantReference) and self.deconstruct() == other.deconstruct()
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
+
+    def _statements(self, model: type[Model]) -> list[str]:
+        table, field = model._meta.db_table, model._meta.get_field(self.field)
+        column, target = field.column, field.related_model._meta.db_table  # type: ignore[union-attr]  # always a foreign key
+        return [
+            f"ALTER TABLE {table} ADD CONSTRAINT {self.name} FOREIGN KEY (tenant_id, {column}) "
+            f"REFERENCES {target} (tenant_id, id) DEFERRABLE INITIALLY DEFERRED;",
+            f"CREATE INDEX {self.name}_idx ON {table} (tenant_id, {column});",
+        ]
+
+    def _undo(self, model: type[Model]) -> list[str]:
+        return [
+            f"ALTER TABLE {model._meta.db_table} DROP CONSTRAINT {self.name};",
+            f"DROP INDEX {self.name}_idx;",
+        ]
+
+
+class SharedRights(_DatabaseOnlyConstraint):
+    """What the bare login and the platform role may do with a table that belongs to no tenant; tenants' roles: nothing."""
+
+    def __init__(self, *, name: str, login: str, platform: str) -> None:
+        super().__init__(name=name)
+        self.login = login
+        self.platform = platform
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        return path, args, {**kwargs, "login": self.login, "platform": self.platform}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SharedRights) and self.deconstruct() == other.deconstruct()
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
+
+    def _statements(self, model: type[Model]) -> list[str]:
+        table = model._meta.db_table
+        return [
+            f"REVOKE ALL ON {table} FROM PUBLIC, revops_app;",
+            f"GRANT {self.login} ON {table} TO revops_app;",
+            f"GRANT {self.platform} ON {table} TO platform;",
+        ]
+
+    def _undo(self, model: type[Model]) -> list[str]:
+        table = model._meta.db_table
+        return [
+            f"REVOKE ALL ON {table} FROM platform;",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO revops_app;",
+        ]

@@ -1,0 +1,52 @@
+"""Who may see what: computed once a request, handed to the wall as an array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from isolation import context
+from isolation.actors import Actor, ActorKind
+from rbac.models import ReportingPath
+from rbac.roles import ROLE_PERMISSIONS, WHOLE_WORKSPACE
+from tenants.models import Member, RoleCode
+
+OwnerSource = Callable[[int, Sequence[UUID]], list[int]]
+_owner_sources: list[OwnerSource] = []
+
+
+def register_owner_source(source: OwnerSource) -> None:
+    """``source(tenant_id, member_ids)`` gives the CRM owner ids of those members; the room that mirrors owners offers it."""
+    _owner_sources.append(source)
+
+
+def team_of(member: Member) -> list[UUID]:
+    """The member and everyone below in the reporting tree."""
+    below = ReportingPath.objects.filter(tenant_id=member.tenant_id, ancestor=member, depth__gt=0)
+    return [member.id, *below.values_list("descendant_id", flat=True)]
+
+
+def visible_owner_ids(member: Member) -> tuple[int, ...] | None:
+    """The CRM owners whose rows ``member`` sees; None for the whole workspace. Needs the tenant-wide context."""
+    if member.role in WHOLE_WORKSPACE:
+        return None
+    people = team_of(member) if member.role == RoleCode.SALES_MANAGER else [member.id]
+    return tuple(owner for source in _owner_sources for owner in source(member.tenant_id, people))
+
+
+def actor_of(member: Member) -> Actor:
+    """The member as acting user, rights and visibility judged now. Opens a tenant-wide context where it needs one."""
+    owner_ids: tuple[int, ...] | None = None
+    if member.role not in WHOLE_WORKSPACE:
+        with context.tenant_wide(member.tenant_id):
+            owner_ids = visible_owner_ids(member)
+    return Actor(
+        kind=ActorKind.PERSON,
+        label=member.email,
+        user_id=member.user_id,
+        member_id=member.id,
+        tenant_id=member.tenant_id,
+        role=member.role,
+        permissions=ROLE_PERMISSIONS[RoleCode(member.role)],
+        owner_ids=owner_ids,
+    )

@@ -1,0 +1,76 @@
+"""Writes about the reporting tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, transaction
+
+from audit.services import record
+from isolation.actors import Actor, require
+from rbac.errors import ReportingCycle
+from rbac.events import ReportingLineSet
+from rbac.models import ReportingLine, ReportingPath
+from tenants.models import Member, Tenant
+from tenants.permissions import PEOPLE_EDIT
+
+# A moved member leaves all ancestors of the old place together with everyone below, …
+_DETACH = """
+    DELETE FROM rbac_reportingpath p
+    USING rbac_reportingpath above, rbac_reportingpath below
+    WHERE p.tenant_id = %(tenant)s AND above.tenant_id = p.tenant_id AND below.tenant_id = p.tenant_id
+      AND above.descendant_id = %(member)s AND above.depth > 0
+      AND below.ancestor_id = %(member)s
+      AND p.ancestor_id = above.ancestor_id AND p.descendant_id = below.descendant_id
+"""
+# … and takes the ancestors of the new manager; the cost is the moved subtree times the depth above it.
+_ATTACH = """
+    INSERT INTO rbac_reportingpath (tenant_id, ancestor_id, descendant_id, depth)
+    SELECT above.tenant_id, above.ancestor_id, below.descendant_id, above.depth + below.depth + 1
+    FROM rbac_reportingpath above
+    JOIN rbac_reportingpath below ON below.tenant_id = above.tenant_id
+    WHERE above.tenant_id = %(tenant)s AND above.descendant_id = %(manager)s AND below.ancestor_id = %(member)s
+"""
+_SELF_PATHS = """
+    INSERT INTO rbac_reportingpath (tenant_id, ancestor_id, descendant_id, depth)
+    SELECT %(tenant)s, node, node, 0 FROM unnest(%(nodes)s::uuid[]) AS node
+    ON CONFLICT (tenant_id, ancestor_id, descendant_id) DO NOTHING
+"""
+
+
+@transaction.atomic
+def reporting_line_set(*, member: Member, manager: Member | None, acting_user: Actor) -> None:
+    """Put ``member``, with everyone below, under ``manager`` (None: at the top). Raises: Forbidden, ReportingCycle."""
+    require(acting_user, PEOPLE_EDIT, member.tenant_id)
+    # One change of a tree at a time: two moves at once could close a circle that neither sees.
+    Tenant.objects.select_for_update().get(pk=member.tenant_id)
+    if manager is not None and _is_below(manager, member):
+        raise ReportingCycle(manager=manager.email, member=member.email)
+    _move(member, manager)
+    event = ReportingLineSet(
+        target_id=str(member.id), target_label=member.email, manager=manager.email if manager else "nobody"
+    )
+    record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+
+
+def _is_below(candidate: Member, member: Member) -> bool:
+    if candidate.id == member.id:
+        return True
+    paths = ReportingPath.objects.filter(tenant_id=member.tenant_id, ancestor=member, descendant=candidate)
+    return paths.exists()
+
+
+def _move(member: Member, manager: Member | None) -> None:
+    values: dict[str, Any] = {
+        "tenant": member.tenant_id,
+        "member": member.id,
+        "manager": manager.id if manager else None,
+    }
+    nodes = [member.id, *([manager.id] if manager else [])]
+    ReportingLine.objects.filter(tenant_id=member.tenant_id, member=member).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_SELF_PATHS, {**values, "nodes": nodes})
+        cursor.execute(_DETACH, values)
+        if manager is not None:
+            cursor.execute(_ATTACH, values)
+            ReportingLine(tenant_id=member.tenant_id, member=member, manager=manager).save(force_insert=True)

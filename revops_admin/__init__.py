@@ -1,0 +1,1 @@
+"""Composition root: settings, addresses, Celery, health, metrics and the local runtime."""

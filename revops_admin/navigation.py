@@ -1,0 +1,81 @@
+"""The sidebar: what a member or an operator may open, and where they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.selectors import open_alert_count
+from django.http import HttpRequest
+
+from pages.objects import NavEntry, WorkspaceLink
+from rbac.requests import Workspace
+from tenants.models import RoleCode
+from tenants.views import workspace_link
+
+
+@dataclass(frozen=True)
+class _Place:
+    label: str
+    path: str
+    icon: str
+    permission: str
+    section: str = ""
+
+
+_WORKSPACE = (
+    _Place("Home", "", "home", "pipeline.view"),
+    _Place("Deals", "deals/", "briefcase", "pipeline.view"),
+    _Place("Alerts", "alerts/", "bell", "alerts.view"),
+    _Place("Queue", "queue/", "list", "ops.priority_queue.view"),
+    _Place("CRM sync", "settings/crm/", "refresh", "crm.view", "Workspace"),
+    _Place("People", "settings/people/", "users", "people.view", "Workspace"),
+    _Place("Settings", "settings/", "settings", "tenant.view", "Workspace"),
+    _Place("Audit log", "audit/", "history", "audit.view", "Workspace"),
+)
+_PLATFORM = (
+    ("Workspaces", "/platform/", "building"),
+    ("Health", "/platform/health/", "activity"),
+    ("Audit log", "/platform/audit/", "history"),
+    ("Administration", "/admin/", "settings"),
+)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: the layout's variables, for workspace pages and operators' pages."""
+    workspace = getattr(request, "workspace", None)
+    if isinstance(workspace, Workspace):
+        return _of_workspace(request, workspace)
+    if request.path.startswith("/platform/"):
+        return {"nav": [NavEntry(*place, is_active=place[1] == request.path) for place in _PLATFORM]}
+    return {}
+
+
+def _of_workspace(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    root = f"/w/{workspace.tenant.slug}/"
+    slug = workspace.tenant.slug
+    return {
+        "nav": _entries(request.path, root, workspace),
+        "workspace": WorkspaceLink(name=workspace.tenant.name, url=root),
+        "workspaces": [workspace_link(membership, current_slug=slug) for membership in workspace.memberships],
+        "member_role": RoleCode(workspace.member.role).label,
+    }
+
+
+def _entries(path: str, root: str, workspace: Workspace) -> list[NavEntry]:
+    places = [place for place in _WORKSPACE if workspace.may(place.permission)]
+    inside = path.removeprefix(root)
+    # The longest matching path is where the reader is: settings/crm/ is not settings/.
+    active = max((place.path for place in places if inside.startswith(place.path)), key=len, default="")
+    alerts = open_alert_count(workspace.tenant.id) if workspace.may("alerts.view") else 0
+    return [
+        NavEntry(
+            label=place.label,
+            url=root + place.path,
+            icon=place.icon,
+            is_active=place.path == active,
+            badge=str(alerts) if place.path == "alerts/" and alerts else "",
+            section=place.section,
+        )
+        for place in places
+    ]

@@ -1,0 +1,117 @@
+"""The workspace and the people in it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models.functions import Now
+
+from isolation.ids import uuid7
+from isolation.models import TenantModel
+from isolation.wall import THIS_PERSON, TenantWall
+
+
+class Tier(models.TextChoices):
+    """What the customer pays for; schedules and limits follow from it."""
+
+    STARTER = "starter"
+    GROWTH = "growth"
+    ENTERPRISE = "enterprise"
+
+
+class Crm(models.TextChoices):
+    """Where the customer's deals live."""
+
+    SALESFORCE = "salesforce"
+    HUBSPOT = "hubspot"
+
+
+class TenantKind(models.TextChoices):
+    """A paying customer or a design partner who tries the product."""
+
+    CUSTOMER = "customer"
+    PARTNER = "partner"
+
+
+class RoleCode(models.TextChoices):
+    """What a member is in one workspace; ``rbac.roles`` says what each may do."""
+
+    CUSTOMER_ADMIN = "customer_admin", "Admin"
+    REVOPS_ANALYST = "revops_analyst", "Analyst"
+    SALES_MANAGER = "sales_manager", "Manager"
+    SALES_REP = "sales_rep", "Rep"
+    DESIGN_PARTNER = "design_partner", "Design partner"
+
+
+class Tenant(models.Model):
+    """One workspace. Its row is seen by its members and by nobody else's."""
+
+    id = models.BigAutoField(primary_key=True)
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=TenantKind.choices, default=TenantKind.CUSTOMER)
+    tier = models.CharField(max_length=12, choices=Tier.choices)
+    crm = models.CharField(max_length=12, choices=Crm.choices)
+    timezone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(max_length=3, default="USD")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            TenantWall(
+                name="tenants_tenant_wall",
+                tenant_column="id",
+                person="id IN (SELECT tenant_id FROM tenants_member)",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(TenantModel):
+    """A person in a workspace. Name and e-mail are kept here too: a workspace's roles never reach the table of accounts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    email = models.EmailField(max_length=254)
+    name = models.CharField(max_length=150, blank=True)
+    role = models.CharField(max_length=20, choices=RoleCode.choices)
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(db_default=Now())
+    deactivated_at = models.DateTimeField(null=True)
+    deactivation_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="tenants_member_once"),
+            models.UniqueConstraint(fields=["tenant", "email"], name="tenants_member_email"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["user"], name="tenants_member_of_user")]
+
+    class Isolation:
+        person = f"user_id = {THIS_PERSON}"
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class SettingsVersion(TenantModel):
+    """One saved state of a workspace's settings; the highest version is in force."""
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.PositiveIntegerField()
+    data = models.JSONField(encoder=DjangoJSONEncoder)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=254)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "version"], name="tenants_settings_version")
+        ]
