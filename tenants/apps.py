@@ -7,4 +7,4 @@ class TenantsConfig(AppConfig):
     name = "tenants"
 
     def ready(self) -> None:
-        from tenants import events, permissions  # noqa: F401  # importing registers them
+        from tenants import events, permissions, tasks  # noqa: F401  # importing registers them

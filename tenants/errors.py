@@ -7,7 +7,9 @@ from isolation.errors import DomainError
 
 class TenantExists(DomainError):
     code = "tenants.exists"
-    sentence = "The workspace {slug} exists already. Choose another customer name, or change the existing one."
+    sentence = (
+        "The workspace {slug} exists already. Choose another customer name, or change the existing one."
+    )
     field = "customer"
 
 
@@ -33,3 +35,9 @@ class SettingsInvalid(DomainError):
     code = "tenants.settings_invalid"
     status = HTTPStatus.BAD_REQUEST
     sentence = "Setting {field_path}: {problem}"
+
+
+class ConfigNotWritable(DomainError):
+    code = "tenants.config_not_writable"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    sentence = "The workspace's file cannot be written to {path} ({reason}). Make that directory writable and try again."

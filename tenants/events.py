@@ -39,6 +39,44 @@ class MemberDeactivated(AuditEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemberReactivated(AuditEvent):
+    code: ClassVar = "tenants.member_reactivated"
+    target_kind: ClassVar = "member"
+    sentence: ClassVar = "{target_label} was let in again"
+    personal: ClassVar = frozenset({"target_label"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberRoleChanged(AuditEvent):
+    code: ClassVar = "tenants.member_role_changed"
+    target_kind: ClassVar = "member"
+    sentence: ClassVar = "{target_label} is {after} now, before {before}"
+    personal: ClassVar = frozenset({"target_label"})
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberInvited(AuditEvent):
+    code: ClassVar = "tenants.member_invited"
+    target_kind: ClassVar = "member"
+    sentence: ClassVar = "{target_label} gets a mail with the link to set a password"
+    personal: ClassVar = frozenset({"target_label"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimezoneSet(AuditEvent):
+    code: ClassVar = "tenants.timezone_set"
+    target_kind: ClassVar = "tenant"
+    sentence: ClassVar = "The time zone was changed from {before} to {after}"
+    personal: ClassVar = frozenset[str]()
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SettingsSaved(AuditEvent):
     code: ClassVar = "tenants.settings_saved"
     target_kind: ClassVar = "settings"

@@ -7,10 +7,11 @@ from typing import ClassVar
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from isolation.ids import uuid7
-from isolation.models import TenantModel
+from isolation.models import SameTenantForeignKey, TenantModel
 from isolation.wall import THIS_PERSON, TenantWall
 
 
@@ -114,4 +115,22 @@ class SettingsVersion(TenantModel):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "version"], name="tenants_settings_version")
+        ]
+
+
+class Invitation(TenantModel):
+    """A mail owed to a new member: the link to set a password. ``next_attempt_at`` is the lease of a try under way, too."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    member = SameTenantForeignKey(Member, on_delete=models.CASCADE, related_name="+")
+    requested_by = models.CharField(max_length=254)
+    requested_at = models.DateTimeField(db_default=Now())
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="tenants_invitation_due")
         ]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
-
-from django.conf import settings
 
 from audit.services import record
 from isolation import context
 from isolation.actors import Actor
 from isolation.errors import InvalidInput
-from tenants.errors import TenantExists
+from tenants.configs import config_path
+from tenants.errors import ConfigNotWritable, TenantExists
 from tenants.events import TenantProvisioned
 from tenants.models import Crm, Tenant, TenantKind, Tier
 from tenants.services import settings_save, tenant_create
@@ -96,11 +96,6 @@ def slug_of(customer: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", customer.lower()).strip("-")[:SLUG_LENGTH].strip("-")
 
 
-def config_path(slug: str) -> Path:
-    """Where the workspace's JSON file lives."""
-    return Path(settings.TENANT_CONFIG_DIR) / f"{slug}.json"
-
-
 def plan(request: Request) -> list[Resource]:
     """Everything that provisioning would make, in order."""
     own = [
@@ -133,7 +128,8 @@ def provision(request: Request, *, acting_user: Actor) -> Tenant:
             _stage_config(staged, request, resources)
         staged.replace(path)  # after the commit: a file stands only for a workspace that exists
     finally:
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):
+            staged.unlink()
     return tenant
 
 
@@ -163,7 +159,6 @@ def _fill(tenant: Tenant, request: Request, resources: list[Resource], acting_us
 
 
 def _stage_config(staged: Path, request: Request, resources: list[Resource]) -> None:
-    staged.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "customer_id": request.slug,
         "customer_name": request.name,
@@ -173,4 +168,8 @@ def _stage_config(staged: Path, request: Request, resources: list[Resource]) -> 
         **default_settings(request.tier).model_dump(mode="json"),
         "resources": [asdict(resource) for resource in resources],
     }
-    staged.write_text(json.dumps(document, indent=2) + "\n")
+    try:
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        staged.write_text(json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        raise ConfigNotWritable(path=staged.parent, reason=error.strerror) from error

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+from zoneinfo import available_timezones
 
+from django.core.exceptions import ValidationError as BadValue
+from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
 from accounts.models import AccessKey, User
-from accounts.services import access_key_issue, access_key_revoke
+from accounts.services import access_key_issue, access_key_revoke, user_create
 from audit.services import record
-from isolation import context
+from isolation import context, jobs
 from isolation.actors import Actor, require
+from isolation.errors import InvalidInput
 from tenants import permissions
+from tenants.configs import config_refresh
 from tenants.errors import LastAdmin, MemberExists, SettingsInvalid, TenantExists
-from tenants.events import MemberAdded, MemberDeactivated, PartnerKeyIssued, PartnerKeyRevoked, SettingsSaved
-from tenants.models import Member, RoleCode, SettingsVersion, Tenant
+from tenants.events import (
+    MemberAdded,
+    MemberDeactivated,
+    MemberInvited,
+    MemberReactivated,
+    MemberRoleChanged,
+    PartnerKeyIssued,
+    PartnerKeyRevoked,
+    SettingsSaved,
+    TimezoneSet,
+)
+from tenants.models import Invitation, Member, RoleCode, SettingsVersion, Tenant, TenantKind
 from tenants.settings_schema import TenantSettings
+
+INVITATIONS_JOB = "tenants.invitations"
 
 
 @transaction.atomic
@@ -31,15 +49,98 @@ def tenant_create(*, tenant: Tenant, acting_user: Actor) -> Tenant:
 
 
 @transaction.atomic
-def member_add(*, tenant: Tenant, user: User, role: RoleCode, acting_user: Actor) -> Member:
-    """Give ``user`` a place in ``tenant``. Raises: Forbidden, MemberExists."""
+def member_add(*, tenant: Tenant, user: User, role: RoleCode, acting_user: Actor, name: str = "") -> Member:
+    """Give ``user`` a place in ``tenant``, there called ``name`` (default: as the account). Raises: Forbidden, MemberExists."""
     require(acting_user, permissions.PEOPLE_EDIT, tenant.id)
     if Member.objects.filter(tenant=tenant, user_id=user.id).exists():
         raise MemberExists(email=user.email, tenant=tenant.name)
-    member = Member(tenant=tenant, user_id=user.id, email=user.email, name=user.name, role=role)
+    member = Member(tenant=tenant, user_id=user.id, email=user.email, name=name or user.name, role=role)
     member.save(force_insert=True)
     event = MemberAdded(target_id=str(member.id), target_label=member.email, role=role)
     record(event, acting_user=acting_user, tenant_id=tenant.id)
+    return member
+
+
+@transaction.atomic
+def member_invite(*, tenant: Tenant, email: str, name: str, role: RoleCode, acting_user: Actor) -> Member:
+    """Give the person of that e-mail a place; where there is no account yet, make one and owe it a mail with the link.
+
+    Whether there was one is not said: it would tell that the person works with somebody else, too.
+    Raises: Forbidden, MemberExists, InvalidInput.
+    """
+    require(acting_user, permissions.PEOPLE_EDIT, tenant.id)
+    _require_email(email)
+    require_role_fits(tenant, role)
+    with context.shared_tables():
+        known = User.objects.filter(email__iexact=email).first()
+    user = known or user_create(email=email, name=name, password=None, acting_user=acting_user)
+    member = member_add(tenant=tenant, user=user, role=role, name=name, acting_user=acting_user)
+    if known is None:
+        _invite(member, acting_user)
+    return member
+
+
+def _invite(member: Member, acting_user: Actor) -> None:
+    Invitation(tenant_id=member.tenant_id, member=member, requested_by=acting_user.label).save(
+        force_insert=True
+    )
+    event = MemberInvited(target_id=str(member.id), target_label=member.email)
+    record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+    with context.shared_tables():
+        jobs.wake(INVITATIONS_JOB)
+
+
+def _require_email(email: str) -> None:
+    try:
+        validate_email(email)
+    except BadValue as error:
+        problem = f"“{email}” is not an e-mail address. Write it like name@example.com."
+        raise InvalidInput(field="email", problem=problem) from error
+
+
+def roles_of(tenant: Tenant) -> list[RoleCode]:
+    """The roles that a person can have there: partners in a partner's workspace, everybody else in a customer's."""
+    is_partner = tenant.kind == TenantKind.PARTNER
+    return [role for role in RoleCode if (role is RoleCode.DESIGN_PARTNER) is is_partner]
+
+
+def require_role_fits(tenant: Tenant, role: RoleCode) -> None:
+    """Refuse a role that this kind of workspace does not have. Raises: InvalidInput."""
+    if role not in roles_of(tenant):
+        known = ", ".join(one.label for one in roles_of(tenant))
+        problem = f"{tenant.name} has no role “{role.label}”. Use one of: {known}."
+        raise InvalidInput(field="role", problem=problem)
+
+
+@transaction.atomic
+def member_role_change(*, member: Member, role: RoleCode, acting_user: Actor) -> Member:
+    """Make a member something else; what it is already changes nothing. Raises: Forbidden, InvalidInput, LastAdmin."""
+    require(acting_user, permissions.PEOPLE_EDIT, member.tenant_id)
+    require_role_fits(member.tenant, role)
+    before = RoleCode(member.role)
+    if role is before:
+        return member
+    if _is_last_admin(member):
+        raise LastAdmin(email=member.email, tenant=member.tenant.name)
+    member.role = role
+    member.save(update_fields=["role"])
+    event = MemberRoleChanged(
+        target_id=str(member.id), target_label=member.email, before=before.label, after=role.label
+    )
+    record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+    return member
+
+
+@transaction.atomic
+def member_reactivate(*, member: Member, acting_user: Actor) -> Member:
+    """Let a deactivated member in again, with the role of before. Raises: Forbidden."""
+    require(acting_user, permissions.PEOPLE_EDIT, member.tenant_id)
+    if member.is_active:
+        return member
+    member.is_active, member.deactivated_at, member.deactivation_reason = True, None, ""
+    member.save(update_fields=["is_active", "deactivated_at", "deactivation_reason"])
+    event = MemberReactivated(target_id=str(member.id), target_label=member.email)
+    record(event, acting_user=acting_user, tenant_id=member.tenant_id)
     return member
 
 
@@ -84,7 +185,31 @@ def settings_save(*, tenant: Tenant, data: Mapping[str, Any], acting_user: Actor
     changed = _changed(latest.data if latest else {}, version.data)
     event = SettingsSaved(target_id=str(number), target_label=tenant.name, version=number, changed=changed)
     record(event, acting_user=acting_user, tenant_id=tenant.id)
+    if latest:  # provisioning writes the first file itself, all or nothing
+        _refresh_config_on_commit(tenant)
     return version
+
+
+def _refresh_config_on_commit(tenant: Tenant) -> None:
+    # Robust: what is saved stays saved where the directory cannot be written; the log says so.
+    transaction.on_commit(partial(config_refresh, tenant.id), robust=True)
+
+
+@transaction.atomic
+def timezone_set(*, tenant: Tenant, timezone: str, acting_user: Actor) -> Tenant:
+    """Choose the zone in which the workspace's pages show times. Raises: Forbidden, InvalidInput."""
+    require(acting_user, permissions.EDIT, tenant.id)
+    if timezone not in available_timezones():
+        problem = f"“{timezone}” is not a time zone. Use an IANA name like America/Los_Angeles."
+        raise InvalidInput(field="timezone", problem=problem)
+    before, tenant.timezone = tenant.timezone, timezone
+    if before == timezone:
+        return tenant
+    tenant.save(update_fields=["timezone"])
+    event = TimezoneSet(target_id=str(tenant.id), target_label=tenant.name, before=before, after=timezone)
+    record(event, acting_user=acting_user, tenant_id=tenant.id)
+    _refresh_config_on_commit(tenant)
+    return tenant
 
 
 def _validated(data: Mapping[str, Any]) -> TenantSettings:

@@ -88,9 +88,8 @@ DEFAULT_STAGES = (
 
 
 class Features(_Shape):
-    """What is switched on; the tier decides the start."""
+    """What is switched on."""
 
-    pipeline_health: bool = True
     api_access: bool = True
 
 
@@ -111,5 +110,5 @@ class TenantSettings(_Shape):
 
 
 def default_settings(tier: Tier) -> TenantSettings:
-    """The settings that a new workspace of that tier starts with; the starter tier has no API."""
-    return TenantSettings(features=Features(api_access=tier is not Tier.STARTER))
+    """The settings that a new workspace of that tier starts with: the same for all so far; tiers differ in schedules."""
+    return TenantSettings()

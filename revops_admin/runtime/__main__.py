@@ -9,6 +9,7 @@ from revops_admin.runtime import checks, up
 from revops_admin.runtime import home as homes
 from revops_admin.runtime.database import bootstrap_from_environment
 from revops_admin.runtime.errors import RuntimeProblem
+from revops_admin.runtime.place import place
 from revops_admin.runtime.services import ensure_services, keep_services, running_services, stop_services
 from revops_admin.runtime.welcome import is_healthy, welcome
 
@@ -86,7 +87,7 @@ _PLAIN: tuple[tuple[str, Callable[[argparse.Namespace], int | None], str], ...] 
     ("down", _down, "end a running up, and the servers"),
     (
         "welcome",
-        lambda arguments: welcome(up.place(homes.resolve(arguments.home))),
+        lambda arguments: welcome(place(homes.resolve(arguments.home))),
         "set the demo up (used by up)",
     ),
     ("check", lambda _arguments: checks.check(), "static checks"),

@@ -50,6 +50,10 @@ class Console:
         else:
             self._write(f"{prefix}{text}\n")
 
+    def say(self, text: str) -> None:
+        """Write ``text`` as it is, for the user."""
+        self._write(text)
+
     def stream(self, name: str) -> "LineStream":
         """Return a writer for the bytes of one of ``name``'s outputs."""
         return LineStream(lambda text: self.line(name, text))

@@ -28,7 +28,7 @@ def load(home: Path) -> dict[str, str]:
     """
     given = {name: value for name in (*_ADDRESSES, *_MADE, *_local(home)) if (value := os.environ.get(name))}
     if "SECRET_KEY" in given:
-        return _local(home) | given
+        return dict.fromkeys(_MADE, "") | _local(home) | given  # what is missing, production settings name
     homes.prepare(home)
     return _local(home) | _addresses(home, given) | _secrets(home, given) | {"REVOPS_HOME": str(home)}
 

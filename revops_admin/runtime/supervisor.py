@@ -98,10 +98,16 @@ class PatientWatcher(Watcher):  # type: ignore[misc]  # circus carries no types
 
 
 class Supervisor:
-    """Runs processes until a signal, or until a run-once process fails."""
+    """Runs processes until a signal, or until a run-once process fails.
 
-    def __init__(self, home: Path, console: Console, on_check: Callable[[], None]) -> None:
+    ``on_check`` is called a few times a second; ``greeting`` gives what to say when a run-once process succeeded.
+    """
+
+    def __init__(
+        self, home: Path, console: Console, on_check: Callable[[], None], greeting: Callable[[], str]
+    ) -> None:
         self.console = console
+        self._greeting = greeting
         self._records = home / "run" / "processes"
         self._on_check = on_check
         self._ending = False
@@ -124,11 +130,13 @@ class Supervisor:
         return self._exit_code
 
     def once_ended(self, name: str, code: int) -> None:
-        """Take note that a run-once process ended; a failure ends everything."""
+        """Greet the user, last of all lines so far; or, where the run-once process failed, end everything."""
         self.console.release()
         if code:
             self.console.line(name, f"failed with exit code {code}; ending the others")
             self._exit_code, self._ending = code, True
+        else:
+            self.console.say(self._greeting())
 
     def remember(self, name: str, pids: list[int]) -> None:
         """Write down which processes run, for ``end_orphans``."""

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +16,7 @@ from revops_admin.runtime import environment, ports
 from revops_admin.runtime import home as homes
 from revops_admin.runtime.console import Console
 from revops_admin.runtime.errors import RuntimeProblem
+from revops_admin.runtime.place import Place, greeting, place
 from revops_admin.runtime.services import are_kept, ensure_services, stop_services
 from revops_admin.runtime.supervisor import STOP_SECONDS, Process, Supervisor, end_orphans
 
@@ -26,36 +26,6 @@ _OURS = (
     "demo.json", "sandbox-orgs.txt", "people-*.csv",
 )  # fmt: skip
 _GUARD_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where one running copy lives: its home and its two ports on 127.0.0.1."""
-
-    home: Path
-    port: int
-    sandbox_port: int
-
-    @property
-    def web_url(self) -> str:
-        """Address of the program."""
-        return f"http://{ports.HOST}:{self.port}"
-
-    @property
-    def sandbox_url(self) -> str:
-        """Address of the sandbox CRM."""
-        return f"http://{ports.HOST}:{self.sandbox_port}"
-
-
-def place(home: Path) -> Place:
-    """Return ``home`` with PORT and SANDBOX_PORT. Raises: RuntimeProblem for what is no port number."""
-    web, sandbox = (
-        ports.parse(os.environ.get(name) or default, name)
-        for name, default in (("PORT", environment.WEB_PORT), ("SANDBOX_PORT", environment.SANDBOX_PORT))
-    )
-    if web == sandbox:
-        raise RuntimeProblem(f"SANDBOX_PORT: {sandbox} is PORT as well. Give each a port of its own.")
-    return Place(home, web, sandbox)
 
 
 def up(home: Path) -> int:
@@ -109,10 +79,12 @@ def _run(here: Place) -> int:
     variables = os.environ | _variables(here)
     _manage(here, variables, "migrate", "--database", "owner", "--no-input", "--verbosity", "0")
     _manage(here, variables, "demo_people", "--home", str(here.home))
+    (here.home / "static").mkdir(exist_ok=True)  # whitenoise warns of a missing one, though finders serve all
     processes = list(_processes(here))
     console = Console([process.name for process in processes if not process.once])
     print(f"Starting {', '.join(process.name for process in processes if not process.once)} …", flush=True)
-    return Supervisor(here.home, console, _Guard(here.home)).run(processes, variables)
+    supervisor = Supervisor(here.home, console, _Guard(here.home), lambda: greeting(here))
+    return supervisor.run(processes, variables)
 
 
 def _variables(here: Place) -> dict[str, str]:

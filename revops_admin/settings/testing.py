@@ -16,7 +16,7 @@ from revops_admin.settings.base import *  # noqa: E402, F403  # settings modules
 from revops_admin.settings.base import HOME  # noqa: E402
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
-TENANT_CONFIG_DIR = HOME / "configs"
+TENANT_CONFIG_DIR = str(HOME / "configs")
 CRM_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

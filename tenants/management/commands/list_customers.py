@@ -15,11 +15,10 @@ class Command(HubCommand):
 
     def run(self, options: dict[str, Any]) -> Any:
         with context.platform("list customers", Actor.system("command list_customers")):
-            members = dict(
-                Member.objects.values_list("tenant_id")
-                .annotate(Count("id", filter=Q(is_active=True)))
-                .order_by()
+            counted = Member.objects.values("tenant_id").annotate(
+                active=Count("id", filter=Q(is_active=True))
             )
+            members = dict(counted.values_list("tenant_id", "active"))
             rows = [_row(tenant, members.get(tenant.id, 0)) for tenant in Tenant.objects.order_by("slug")]
         if not options["json"]:
             self._print(rows)

@@ -1,0 +1,1 @@
+"""Tests of the local server that speaks Salesforce's protocols."""
