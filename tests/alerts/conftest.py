@@ -67,7 +67,9 @@ def alerts_in(tenant: Tenant) -> list[Alert]:
 
 def deliveries_in(tenant: Tenant) -> list[Delivery]:
     with context.tenant_wide(tenant.id):
-        return list(Delivery.objects.select_related("alert", "tenant").order_by("created_at", "channel", "kind"))
+        return list(
+            Delivery.objects.select_related("alert", "tenant").order_by("created_at", "channel", "kind")
+        )
 
 
 def notices_in(tenant: Tenant) -> list[Notice]:

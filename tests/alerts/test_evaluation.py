@@ -46,7 +46,9 @@ def _minutes_later(rule: Rule, minutes: int) -> None:
 class TestAProvisionedWorkspace:
     def test_watches_stale_deals_and_late_syncs(self, acme: Tenant) -> None:
         with context.tenant_wide(acme.id):
-            rules = {r.name: (r.metric, r.threshold, r.severity, r.cooldown_minutes) for r in Rule.objects.all()}
+            rules = {
+                r.name: (r.metric, r.threshold, r.severity, r.cooldown_minutes) for r in Rule.objects.all()
+            }
         assert rules == {
             "stale_pipeline": ("pipeline.stale_share", 0.1, "warning", 60),
             "sync_delay": ("crm_sync.sync_delay_minutes", 60.0, "warning", 60),
@@ -54,7 +56,9 @@ class TestAProvisionedWorkspace:
 
     def test_has_every_channel_switched_on(self, acme: Tenant) -> None:
         with context.tenant_wide(acme.id):
-            assert set(Channel.objects.filter(is_enabled=True).values_list("kind", flat=True)) == set(all_channels())
+            assert set(Channel.objects.filter(is_enabled=True).values_list("kind", flat=True)) == set(
+                all_channels()
+            )
 
     @pytest.mark.parametrize("rule", STANDARD_RULES, ids=lambda rule: rule.name)
     def test_has_no_rule_that_nothing_measures(self, rule: Any) -> None:
@@ -63,14 +67,18 @@ class TestAProvisionedWorkspace:
     @pytest.mark.parametrize("metric", registry.all_metrics().values(), ids=lambda metric: metric.code)
     def test_every_metric_gives_at_most_one_number_a_workspace(self, metric: Metric) -> None:
         with context.platform("try a metric", EVALUATOR), connection.cursor() as cursor:
-            cursor.execute(f"SELECT tenant_id::bigint, value::float8, count(*) OVER (PARTITION BY tenant_id) FROM ({metric.sql}) m")
+            cursor.execute(
+                f"SELECT tenant_id::bigint, value::float8, count(*) OVER (PARTITION BY tenant_id) FROM ({metric.sql}) m"
+            )
             assert [column.name for column in cursor.description or []][:2] == ["tenant_id", "value"]
             assert all(row[2] == 1 for row in cursor.fetchall())
 
 
 @pytest.mark.django_db
 class TestARuleThatFires:
-    def test_opens_one_alert_with_one_message_a_channel_and_recipient(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_opens_one_alert_with_one_message_a_channel_and_recipient(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         watch(acme)
         level.judge({acme.id: 0.14})
         (alert,) = alerts_in(acme)
@@ -87,7 +95,9 @@ class TestARuleThatFires:
         assert len(alerts_in(acme)) == 1
         assert len(deliveries_in(acme)) == 2
 
-    def test_reminds_after_its_cooldown_of_the_same_alert(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_reminds_after_its_cooldown_of_the_same_alert(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         rule = watch(acme, cooldown_minutes=60)
         level.judge({acme.id: 0.14})
         _minutes_later(rule, 61)
@@ -96,7 +106,9 @@ class TestARuleThatFires:
         reminders = [d for d in deliveries_in(acme) if d.kind == "reminder"]
         assert [(d.channel, d.value) for d in reminders] == [("email", 0.2), ("in_app", 0.2)]
 
-    def test_does_not_remind_of_what_somebody_took_on(self, acme: Tenant, admin: Member, level: Level, watch: Watch) -> None:
+    def test_does_not_remind_of_what_somebody_took_on(
+        self, acme: Tenant, admin: Member, level: Level, watch: Watch
+    ) -> None:
         rule = watch(acme)
         level.judge({acme.id: 0.14})
         with context.tenant_wide(acme.id):
@@ -105,7 +117,9 @@ class TestARuleThatFires:
         level.judge({acme.id: 0.14})
         assert [d.kind for d in deliveries_in(acme)] == ["opened", "opened"]
 
-    def test_closes_its_alert_when_the_number_is_back_and_says_so_in_the_app(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_closes_its_alert_when_the_number_is_back_and_says_so_in_the_app(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         watch(acme)
         level.judge({acme.id: 0.14})
         level.judge({acme.id: 0.05})
@@ -114,20 +128,26 @@ class TestARuleThatFires:
         assert alert.closed_value == 0.05
         assert [d.channel for d in deliveries_in(acme) if d.kind == "closed"] == ["in_app"]
 
-    def test_closes_its_alert_when_nothing_is_left_to_measure(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_closes_its_alert_when_nothing_is_left_to_measure(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         watch(acme)
         level.judge({acme.id: 0.14})
         level.judge({})
         assert not alerts_in(acme)[0].is_open
 
-    def test_that_swings_around_its_limit_sends_no_mail_at_every_swing(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_that_swings_around_its_limit_sends_no_mail_at_every_swing(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         watch(acme)
         for value in (0.14, 0.05, 0.14, 0.05, 0.14):
             level.judge({acme.id: value})
         assert [alert.is_open for alert in alerts_in(acme)].count(True) == 1
         assert len([d for d in deliveries_in(acme) if d.channel == "email"]) == 1
 
-    def test_tells_of_a_quick_second_alert_once_the_cooldown_is_over(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_tells_of_a_quick_second_alert_once_the_cooldown_is_over(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         rule = watch(acme)
         for value in (0.14, 0.05, 0.14):
             level.judge({acme.id: value})
@@ -137,7 +157,9 @@ class TestARuleThatFires:
         assert [d.kind for d in mails] == ["opened", "opened"]
         assert len({d.alert_id for d in mails}) == 2
 
-    def test_keeps_what_it_said_when_the_rule_changes_later(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_keeps_what_it_said_when_the_rule_changes_later(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         rule = watch(acme)
         level.judge({acme.id: 0.14})
         with context.tenant_wide(acme.id):
@@ -154,7 +176,9 @@ class TestARuleThatFires:
 
 @pytest.mark.django_db
 class TestARuleThatRests:
-    def test_because_the_number_is_exactly_at_the_limit(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_because_the_number_is_exactly_at_the_limit(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         rule = watch(acme)
         level.judge({acme.id: 0.1})
         assert alerts_in(acme) == []
@@ -183,7 +207,9 @@ class TestEvaluatingAllWorkspaces:
         assert len(alerts_in(beta)) == 1
         assert {d.recipient for d in deliveries_in(beta)} == {"stan@beta.test", "workspace"}
 
-    def test_takes_no_more_statements_for_more_workspaces(self, acme: Tenant, beta: Tenant, level: Level, watch: Watch) -> None:
+    def test_takes_no_more_statements_for_more_workspaces(
+        self, acme: Tenant, beta: Tenant, level: Level, watch: Watch
+    ) -> None:
         watch(acme)
         with CaptureQueriesContext(connection) as one:
             level.judge({acme.id: 0.5})
@@ -207,16 +233,22 @@ class TestEvaluatingAllWorkspaces:
 
 @pytest.mark.django_db
 class TestMailRecipients:
-    def test_are_the_addresses_in_the_settings_where_there_are_any(self, acme: Tenant, level: Level, watch: Watch) -> None:
+    def test_are_the_addresses_in_the_settings_where_there_are_any(
+        self, acme: Tenant, level: Level, watch: Watch
+    ) -> None:
         watch(acme)
         with context.tenant_wide(acme.id):
-            data = settings_of(acme.id).model_dump() | {"alert_email_recipients": ["Ops@acme.test", "ops@acme.test", "cfo@acme.test"]}
+            data = settings_of(acme.id).model_dump() | {
+                "alert_email_recipients": ["Ops@acme.test", "ops@acme.test", "cfo@acme.test"]
+            }
             settings_save(tenant=acme, data=data, acting_user=EVALUATOR)
         level.judge({acme.id: 0.5})
         mails = sorted(d.recipient for d in deliveries_in(acme) if d.channel == "email")
         assert mails == ["cfo@acme.test", "ops@acme.test"]
 
-    def test_are_else_the_admins_who_are_still_there(self, acme: Tenant, admin: Member, level: Level, watch: Watch) -> None:
+    def test_are_else_the_admins_who_are_still_there(
+        self, acme: Tenant, admin: Member, level: Level, watch: Watch
+    ) -> None:
         watch(acme)
         with context.tenant_wide(acme.id):
             Member.objects.filter(pk=admin.pk).update(is_active=False)

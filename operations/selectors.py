@@ -1,0 +1,96 @@
+"""Reads of the priority queue. Contact data leaves this module masked, unless the reader may see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from isolation.actors import Actor
+from operations import masking
+from operations.models import ItemState, PriorityItem
+from operations.permissions import FULL_ACCESS
+from operations.scoring import WEIGHTS
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """An item as its reader may see it; ``is_masked`` says which of the two it is."""
+
+    id: UUID
+    kind: str
+    subject: str
+    message_snippet: str
+    contact_name: str
+    contact_mobile: str
+    contact_email: str
+    score: float
+    parts: dict[str, float]
+    """Points of each factor, by its name; they add up to the score."""
+    state: str
+    created_at: datetime
+    scored_at: datetime | None
+    reviewed_at: datetime | None
+    reviewed_by: str
+    is_masked: bool
+
+
+@dataclass(frozen=True)
+class QueueFilters:
+    """What of the queue to show; empty fields ask for everything."""
+
+    states: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    min_score: float = 0
+    search: str = ""
+
+
+HIGHEST_FIRST = ("-score", "-id")
+
+
+def queue_of(tenant_id: int, filters: QueueFilters) -> QuerySet[PriorityItem]:
+    """The items that fit, highest score first; ``score`` and ``id`` are the keyset. For ``seen_by``, never for a page itself."""
+    items = PriorityItem.objects.filter(tenant_id=tenant_id)
+    if filters.states:
+        items = items.filter(state__in=filters.states)
+    if filters.kinds:
+        items = items.filter(kind__in=filters.kinds)
+    if filters.min_score:
+        items = items.filter(score__gte=filters.min_score)
+    if filters.search:
+        items = items.filter(subject__icontains=filters.search)
+    return items.order_by(*HIGHEST_FIRST)
+
+
+def open_item_count(tenant_id: int) -> int:
+    """How many items wait."""
+    return PriorityItem.objects.filter(tenant_id=tenant_id, state=ItemState.OPEN).count()
+
+
+def sees_contacts(actor: Actor, tenant_id: int) -> bool:
+    """Whether this actor reads contact data unmasked."""
+    return actor.may(FULL_ACCESS, tenant_id)
+
+
+def seen_by(actor: Actor, item: PriorityItem) -> QueueItem:
+    """The item as ``actor`` may see it. Whoever shows an unmasked one records it (``services.contact_read_record``)."""
+    is_masked = not sees_contacts(actor, item.tenant_id)
+    return QueueItem(
+        id=item.id,
+        kind=item.kind,
+        subject=masking.redact(item.subject) if is_masked else item.subject,
+        message_snippet=masking.redact(item.message_snippet) if is_masked else item.message_snippet,
+        contact_name=masking.redact(item.contact_name) if is_masked else item.contact_name,
+        contact_mobile=masking.mask_mobile(item.contact_mobile) if is_masked else item.contact_mobile,
+        contact_email=masking.mask_email(item.contact_email) if is_masked else item.contact_email,
+        score=item.score,
+        parts={name: weight * getattr(item, name) for name, weight in WEIGHTS.items()},
+        state=item.state,
+        created_at=item.created_at,
+        scored_at=item.scored_at,
+        reviewed_at=item.reviewed_at,
+        reviewed_by=item.reviewed_by,
+        is_masked=is_masked,
+    )
