@@ -40,6 +40,14 @@ class SignInFailed(AuditEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PasswordSet(AuditEvent):
+    code: ClassVar = "accounts.password_set"
+    target_kind: ClassVar = "user"
+    sentence: ClassVar = "The password of {target_label} was set"
+    personal: ClassVar = frozenset({"target_label"})
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionsEnded(AuditEvent):
     code: ClassVar = "accounts.sessions_ended"
     target_kind: ClassVar = "user"

@@ -15,6 +15,7 @@ from accounts.errors import AccessKeyRefused, EmailTaken
 from accounts.events import (
     AccessKeyIssued,
     AccessKeyRevoked,
+    PasswordSet,
     SessionsEnded,
     SignedIn,
     SignInFailed,
@@ -39,6 +40,17 @@ def user_create(
         user = User.objects.create_user(email, password, name=name, is_operator=is_operator)
         event = UserCreated(target_id=str(user.id), target_label=user.email, is_operator=is_operator)
         record_platform(event, acting_user=acting_user)
+    return user
+
+
+@transaction.atomic
+def password_set(*, user: User, password: str, acting_user: Actor) -> User:
+    """Give ``user`` another password, which ends every session that the old one opened."""
+    with context.shared_tables():
+        user = User.objects.select_for_update().get(pk=user.pk)
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        record_platform(PasswordSet(target_id=str(user.id), target_label=user.email), acting_user=acting_user)
     return user
 
 

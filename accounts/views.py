@@ -23,8 +23,8 @@ BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 @csrf_protect
 def access_key_sign_in(request: HttpRequest) -> HttpResponse:
     """A partner types the key and is in, or reads why not. Guessing is slowed down by address."""
-    form = AccessKeyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = AccessKeyForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         if not ratelimit.consume(request, action="access_key"):
             return render(request, "429.html", status=429)
         try:

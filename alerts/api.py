@@ -60,7 +60,6 @@ class AlertsView(WorkspaceAPIView):
 
 class _OneAlert(WorkspaceAPIView):
     permission: ClassVar = VIEW
-    write_permission: ClassVar = EDIT
 
     def alert(self, alert_id: UUID) -> Alert:
         """The alert of that id. Raises: NotFound."""
@@ -81,6 +80,8 @@ class AlertView(_OneAlert):
 
 class AlertAcknowledgeView(_OneAlert):
     """Taking an alert on."""
+
+    write_permission: ClassVar = EDIT
 
     @extend_schema(
         operation_id="alerts_acknowledge",

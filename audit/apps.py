@@ -7,7 +7,7 @@ class AuditConfig(AppConfig):
     name = "audit"
 
     def ready(self) -> None:
-        from audit import permissions  # noqa: F401  # importing registers them
+        from audit import events, permissions  # noqa: F401  # importing registers them
         from audit.services import record_platform_entry
         from isolation.context import on_platform_entry
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
+
 from isolation import context
 from isolation.actors import Actor, ActorKind
-from rbac.models import ReportingPath
+from rbac.models import ReportingLine, ReportingPath
 from rbac.roles import ROLE_PERMISSIONS, WHOLE_WORKSPACE
 from tenants.models import Member, RoleCode
 
@@ -50,3 +53,30 @@ def actor_of(member: Member) -> Actor:
         permissions=ROLE_PERMISSIONS[RoleCode(member.role)],
         owner_ids=owner_ids,
     )
+
+
+def people_of(
+    tenant_id: int, *, search: str = "", role: str = "", is_active: bool | None = None
+) -> QuerySet[Member]:
+    """The workspace's members, each with ``label`` (to sort by), ``manager_id``, ``manager_name`` and ``manager_email``."""
+    line = ReportingLine.objects.filter(tenant_id=tenant_id, member=OuterRef("pk"))
+    wanted = Q(name__icontains=search) | Q(email__icontains=search) if search else Q()
+    if role:
+        wanted &= Q(role=role)
+    if is_active is not None:
+        wanted &= Q(is_active=is_active)
+    people: QuerySet[Member] = Member.objects.filter(wanted, tenant_id=tenant_id)
+    return people.annotate(
+        label=Lower(Coalesce(NullIf("name", Value("")), "email", output_field=CharField())),
+        manager_id=Subquery(line.values("manager_id")[:1]),
+        manager_name=Subquery(line.values("manager__name")[:1]),
+        manager_email=Subquery(line.values("manager__email")[:1]),
+    )
+
+
+def manager_candidates(tenant_id: int, *, besides: UUID | None = None) -> QuerySet[Member]:
+    """Whom a member could report to, by name: every active member but oneself."""
+    found: QuerySet[Member] = Member.objects.filter(tenant_id=tenant_id, is_active=True)
+    if besides is not None:
+        found = found.exclude(pk=besides)
+    return found.order_by("name", "email")

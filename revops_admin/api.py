@@ -12,6 +12,8 @@ from rest_framework.views import set_rollback
 
 from isolation.errors import DomainError
 
+_NO_JSON = "The body cannot be read. Send JSON, such as {}, with the header Content-Type: application/json."
+
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: domain refusals and DRF's own, in one envelope; anything else stays a failure."""
@@ -22,6 +24,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.ParseError):
+        error = exceptions.ParseError(_NO_JSON)
     if isinstance(error, exceptions.APIException):
         set_rollback()
         return _of_rest_framework(error)

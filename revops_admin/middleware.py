@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from isolation.errors import DomainError
+from isolation.errors import DomainError, InvalidInput
 
+_NUL = "The address holds the character NUL (%00), which nothing here can be called. Take it out."
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -33,10 +34,17 @@ class DomainErrors:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # PostgreSQL's text holds no NUL, so no row could match: said here once for every parameter of every page.
+        if "%00" in request.get_full_path():
+            return self._refused(request, InvalidInput(problem=_NUL))
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a DomainError; everything else stays a failure of the program."""
-        if not isinstance(exception, DomainError):
-            return None
-        return render(request, "refusal.html", {"refusal": exception}, status=exception.status)
+        return self._refused(request, exception) if isinstance(exception, DomainError) else None
+
+    def _refused(self, request: HttpRequest, refusal: DomainError) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            error = {"code": refusal.code, "message": refusal.message, "field": refusal.field}
+            return JsonResponse({"error": error}, status=refusal.status)
+        return render(request, "refusal.html", {"refusal": refusal}, status=refusal.status)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.selectors import open_alert_count
 from django.http import HttpRequest
 
+from alerts.selectors import open_alert_count
+from isolation import context
 from pages.objects import NavEntry, WorkspaceLink
 from rbac.requests import Workspace
 from tenants.models import RoleCode
@@ -44,10 +45,12 @@ _PLATFORM = (
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor: the layout's variables, for workspace pages and operators' pages."""
     workspace = getattr(request, "workspace", None)
-    if isinstance(workspace, Workspace):
+    # The page of a refusal is rendered after the workspace's context has ended, and has no sidebar.
+    if isinstance(workspace, Workspace) and context.current_tenant_id() == workspace.tenant.id:
         return _of_workspace(request, workspace)
     if request.path.startswith("/platform/"):
-        return {"nav": [NavEntry(*place, is_active=place[1] == request.path) for place in _PLATFORM]}
+        active = _active(request.path, [address for _, address, _ in _PLATFORM])
+        return {"nav": [NavEntry(*place, is_active=place[1] == active) for place in _PLATFORM]}
     return {}
 
 
@@ -65,8 +68,7 @@ def _of_workspace(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 def _entries(path: str, root: str, workspace: Workspace) -> list[NavEntry]:
     places = [place for place in _WORKSPACE if workspace.may(place.permission)]
     inside = path.removeprefix(root)
-    # The longest matching path is where the reader is: settings/crm/ is not settings/.
-    active = max((place.path for place in places if inside.startswith(place.path)), key=len, default="")
+    active = _active(inside, [place.path for place in places])
     alerts = open_alert_count(workspace.tenant.id) if workspace.may("alerts.view") else 0
     return [
         NavEntry(
@@ -79,3 +81,8 @@ def _entries(path: str, root: str, workspace: Workspace) -> list[NavEntry]:
         )
         for place in places
     ]
+
+
+def _active(path: str, places: list[str]) -> str:
+    """Where the reader is: the longest place that the path begins with; settings/crm/ is not settings/."""
+    return max((place for place in places if path.startswith(place)), key=len, default="")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from allauth.account import views as account
-from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+import alerts.api
+import crm_sync.api
+import pipeline.api
 from rbac.api import MeView
+from revops_admin import health, metrics
+from revops_admin.admin_site import site
 from tenants.views import home
 
-import importlib.util
-
-def present(where, module, name=None):
-    return [path(where, include(module))] if importlib.util.find_spec(module.split('.')[0]) and importlib.util.find_spec(module) else []
+Routes = list[URLPattern | URLResolver]
 
 # Only what people use of allauth: signing up alone is closed, and says so.
-_account = [
+_account: Routes = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("signup/", account.signup, name="account_signup"),
@@ -35,38 +36,42 @@ _account = [
     ),
     path("", include("accounts.urls")),
 ]
-_workspace = [
-    *present("", "pipeline.urls"),
-    *present("alerts/", "alerts.urls"),
-    *present("queue/", "operations.urls"),
-    *present("settings/crm/", "crm_sync.urls"),
-    *present("settings/people/", "rbac.urls"),
-    *present("settings/", "tenants.urls"),
-    *present("audit/", "audit.urls"),
+_workspace: Routes = [
+    path("", include("pipeline.urls")),
+    path("alerts/", include("alerts.urls")),
+    path("queue/", include("operations.urls")),
+    path("settings/crm/", include("crm_sync.urls")),
+    path("settings/people/", include("rbac.urls")),
+    path("settings/", include("tenants.urls")),
+    path("audit/", include("audit.urls")),
 ]
-_api = [
+_workspace_api: Routes = [
+    *pipeline.api.urlpatterns,
+    *crm_sync.api.urlpatterns,
+    *alerts.api.urlpatterns,
+]
+_api: Routes = [
     path("me/", MeView.as_view(), name="api_me"),
+    path(
+        "w/<slug:tenant>/",
+        include(_workspace_api),
+    ),
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api_schema", template_name="api/docs.html"),
+        name="api_docs",
+    ),
 ]
 
-def _late():
-    try:
-        from revops_admin import health, metrics
-    except ImportError:
-        return []
-    return [
-    path("health/live", health.live, name="health_live"),
-    path("health/ready", health.ready, name="health_ready"),
-    path("metrics", metrics.metrics, name="metrics"),
-    ]
-
-urlpatterns: list[URLPattern | URLResolver] = [
+urlpatterns: Routes = [
     path("", home, name="home"),
     path("accounts/", include(_account)),
     path("w/<slug:tenant>/", include(_workspace)),
-    *(present("platform/", "revops_admin.platform.urls") if importlib.util.find_spec("revops_admin.platform") else []),
-    path("admin/", admin.site.urls),
+    path("platform/", include("revops_admin.platform.urls")),
+    path("admin/", site.urls),
     path("api/v1/", include(_api)),
-    *_late(),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

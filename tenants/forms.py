@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
@@ -15,7 +16,6 @@ from pydantic import ValidationError as SchemaError
 from tenants.settings_schema import HealthThresholds, HygieneThresholds, TenantSettings
 
 MOST_RECIPIENTS = 50
-_RANGES = {"greater_than_equal": "ge", "less_than_equal": "le"}
 
 
 class SectionForm(forms.Form):
@@ -53,7 +53,7 @@ class _ThresholdForm(SectionForm):
         except SchemaError as error:
             for one in error.errors():
                 name = str(one["loc"][0]) if one["loc"] else None
-                self.add_error(name, _sentence(self.shape, name, one["msg"]))
+                self.add_error(name, self._sentence(name, one["msg"]))
         return given
 
     def changed_in(self, current: TenantSettings) -> dict[str, Any]:
@@ -61,17 +61,15 @@ class _ThresholdForm(SectionForm):
         data["thresholds"][self.code] = dict(self.cleaned_data)
         return data
 
-
-def _sentence(shape: type[BaseModel], name: str | None, message: str) -> str:
-    if name is None:
-        return message.removeprefix("Value error, ").capitalize()
-    bounds = {
-        key: getattr(rule, key)
-        for rule in shape.model_fields[name].metadata
-        for key in ("ge", "le")
-        if hasattr(rule, key)
-    }
-    return f"Give a whole number from {bounds['ge']} to {bounds['le']}." if bounds else message
+    def _sentence(self, name: str | None, message: str) -> str:
+        if name is None:  # about several fields, which the schema names by its own names
+            words = message.removeprefix("Value error, ")
+            for field, control in self.fields.items():
+                words = re.sub(rf"\b{field}\b", f"“{control.label}”", words)
+            return words
+        rules = self.shape.model_fields[name].metadata
+        bounds = {key: getattr(rule, key) for rule in rules for key in ("ge", "le") if hasattr(rule, key)}
+        return f"Give a whole number from {bounds['ge']} to {bounds['le']}." if bounds else message
 
 
 def _number(label: str, help_text: str) -> forms.IntegerField:

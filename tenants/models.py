@@ -26,8 +26,8 @@ class Tier(models.TextChoices):
 class Crm(models.TextChoices):
     """Where the customer's deals live."""
 
-    SALESFORCE = "salesforce"
-    HUBSPOT = "hubspot"
+    SALESFORCE = "salesforce", "Salesforce"
+    HUBSPOT = "hubspot", "HubSpot"
 
 
 class TenantKind(models.TextChoices):

@@ -56,7 +56,7 @@ def member_add(*, tenant: Tenant, user: User, role: RoleCode, acting_user: Actor
         raise MemberExists(email=user.email, tenant=tenant.name)
     member = Member(tenant=tenant, user_id=user.id, email=user.email, name=name or user.name, role=role)
     member.save(force_insert=True)
-    event = MemberAdded(target_id=str(member.id), target_label=member.email, role=role)
+    event = MemberAdded(target_id=str(member.id), target_label=member.email, role=RoleCode(role).label)
     record(event, acting_user=acting_user, tenant_id=tenant.id)
     return member
 

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from isolation.errors import NotFound
 from isolation.requests import InWorkspace, workspace_view
@@ -51,13 +51,14 @@ class SettingsPage(Page):
 
 
 @workspace_view(VIEW)
+@require_safe
 def overview(request: InWorkspace) -> HttpResponse:
     """Everything that is set."""
     return _shown(request)
 
 
-@require_POST
 @workspace_view(EDIT)
+@require_POST
 def save(request: InWorkspace, section: str) -> HttpResponse:
     """Save one part as the next version of the settings."""
     if section not in SECTIONS:
@@ -76,8 +77,8 @@ def save(request: InWorkspace, section: str) -> HttpResponse:
     return _shown(request, refused=form)
 
 
-@require_POST
 @workspace_view(EDIT)
+@require_POST
 def save_timezone(request: InWorkspace) -> HttpResponse:
     """Choose the zone of the pages."""
     tenant, actor = _tenant(request), request.workspace.actor
@@ -118,7 +119,7 @@ def _facts(tenant: Tenant) -> list[Definition]:
         Definition("Name", tenant.name),
         Definition("Tier", Tier(tenant.tier).label),
         Definition("CRM", Crm(tenant.crm).label),
-        Definition("Time zone", tenant.timezone),
+        Definition("Time zone", tenant.timezone.replace("_", " ")),
         Definition("Currency", tenant.currency),
     ]
 

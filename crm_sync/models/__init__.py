@@ -2,6 +2,7 @@
 
 from crm_sync.models.mirror import Account, Activity, Contact, ContactRole, Opportunity, Owner, StageChange
 from crm_sync.models.sync import (
+    ACTIVE_STATES,
     Connection,
     ConnectionState,
     RejectedRow,
@@ -16,6 +17,7 @@ from crm_sync.models.sync import (
 )
 
 __all__ = [
+    "ACTIVE_STATES",
     "Account",
     "Activity",
     "Connection",

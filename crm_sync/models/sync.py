@@ -57,7 +57,9 @@ class Connection(TenantModel):
     api_calls_limit = models.IntegerField(null=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "source"], name="crm_sync_connection_source")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "source"], name="crm_sync_connection_source")
+        ]
 
 
 class SyncSchedule(TenantModel):
@@ -70,7 +72,9 @@ class SyncSchedule(TenantModel):
     is_paused = models.BooleanField(default=False)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "connection"], name="crm_sync_schedule_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "connection"], name="crm_sync_schedule_once")
+        ]
         indexes: ClassVar = [models.Index(fields=["due_at"], name="crm_sync_schedule_due")]
 
 
@@ -84,7 +88,9 @@ class SyncCursor(TenantModel):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "connection", "object_name"], name="crm_sync_cursor_object")
+            models.UniqueConstraint(
+                fields=["tenant", "connection", "object_name"], name="crm_sync_cursor_object"
+            )
         ]
 
 
@@ -122,12 +128,16 @@ class SyncRun(TenantModel):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["tenant", "connection"], condition=Q(state__in=ACTIVE_STATES), name="crm_sync_run_one_active"
+                fields=["tenant", "connection"],
+                condition=Q(state__in=ACTIVE_STATES),
+                name="crm_sync_run_one_active",
             )
         ]
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-requested_at"], name="crm_sync_run_newest"),
-            models.Index(fields=["ready_at"], condition=Q(state__in=ACTIVE_STATES), name="crm_sync_run_waiting"),
+            models.Index(
+                fields=["ready_at"], condition=Q(state__in=ACTIVE_STATES), name="crm_sync_run_waiting"
+            ),
         ]
 
     @property
@@ -164,7 +174,9 @@ class SyncObjectResult(TenantModel):
     seconds = models.FloatField(default=0)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "run", "object_name"], name="crm_sync_result_object")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "run", "object_name"], name="crm_sync_result_object")
+        ]
 
 
 class RejectedRow(TenantModel):
@@ -200,7 +212,9 @@ class SeenRow(MirrorModel):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "run_id", "object_name", "external_id"], name="crm_sync_seen_once")
+            models.UniqueConstraint(
+                fields=["tenant", "run_id", "object_name", "external_id"], name="crm_sync_seen_once"
+            )
         ]
 
 
@@ -213,5 +227,7 @@ class TouchedDeal(MirrorModel):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "run_id", "opportunity_id"], name="crm_sync_touched_once")
+            models.UniqueConstraint(
+                fields=["tenant", "run_id", "opportunity_id"], name="crm_sync_touched_once"
+            )
         ]

@@ -10,3 +10,5 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
+# The sandbox CRM answers on this machine.
+CRM_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]

@@ -13,7 +13,7 @@ os.environ.setdefault("REVOPS_HOME", str(_HOME))
 ensure_services(Path(os.environ["REVOPS_HOME"]).absolute(), durable=False)
 
 from revops_admin.settings.base import *  # noqa: E402, F403  # settings modules are layered by star, after the servers stand
-from revops_admin.settings.base import HOME  # noqa: E402
+from revops_admin.settings.base import CACHES, HOME, REDIS_URL  # noqa: E402
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 TENANT_CONFIG_DIR = str(HOME / "configs")
@@ -23,4 +23,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
+(HOME / "static").mkdir(parents=True, exist_ok=True)
+# A cache of its own for every worker of pytest: clearing one must not empty another's.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+CACHES["default"]["LOCATION"] = f"{REDIS_URL.rpartition('/')[0]}/{8 + _WORKER % 8}"
 PASSWORD_HASHERS = ["revops_admin.settings.testing_hasher.QuickArgon2"]

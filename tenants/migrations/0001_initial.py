@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=120)),
                 ('kind', models.CharField(choices=[('customer', 'Customer'), ('partner', 'Partner')], default='customer', max_length=10)),
                 ('tier', models.CharField(choices=[('starter', 'Starter'), ('growth', 'Growth'), ('enterprise', 'Enterprise')], max_length=12)),
-                ('crm', models.CharField(choices=[('salesforce', 'Salesforce'), ('hubspot', 'Hubspot')], max_length=12)),
+                ('crm', models.CharField(choices=[('salesforce', 'Salesforce'), ('hubspot', 'HubSpot')], max_length=12)),
                 ('timezone', models.CharField(default='UTC', max_length=64)),
                 ('currency', models.CharField(default='USD', max_length=3)),
                 ('is_active', models.BooleanField(default=True)),

@@ -83,7 +83,11 @@ def add_stage(deal: Opportunity, stage: str, at: datetime) -> StageChange:
     """An entry of the deal's history."""
     with context.tenant_wide(deal.tenant_id):
         return StageChange.objects.create(  # type: ignore[no-any-return]  # as above
-            stage=stage, changed_at=at, amount_minor=deal.amount_minor, close_on=deal.close_on, **_child(deal, "008")
+            stage=stage,
+            changed_at=at,
+            amount_minor=deal.amount_minor,
+            close_on=deal.close_on,
+            **_child(deal, "008"),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -59,7 +60,7 @@ def cases(draw: st.DrawFn) -> tuple[str, oracle.Facts, set[str]]:
 
 def deal_with(member: Member, stage: str, facts: oracle.Facts, empty: set[str]) -> Opportunity:
     today = today_of(member.tenant)
-    columns = {name: None if name in ("amount_minor", "close_on") else "" for name in empty}
+    columns: dict[str, Any] = {name: None if name in ("amount_minor", "close_on") else "" for name in empty}
     if facts.days_to_close is not None:
         columns["close_on"] = today + timedelta(days=facts.days_to_close)
     deal = make_deal(
@@ -75,7 +76,9 @@ def deal_with(member: Member, stage: str, facts: oracle.Facts, empty: set[str]) 
 class TestTheScore:
     @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(sample=st.lists(cases(), min_size=1, max_size=12))
-    def test_is_the_same_in_sql_and_by_hand(self, rep: Member, sample: list[tuple[str, oracle.Facts, set[str]]]) -> None:
+    def test_is_the_same_in_sql_and_by_hand(
+        self, rep: Member, sample: list[tuple[str, oracle.Facts, set[str]]]
+    ) -> None:
         deals = [deal_with(rep, *case) for case in sample]
         build(rep.tenant)
         for deal, (_, facts, _) in zip(deals, sample, strict=True):
@@ -118,18 +121,23 @@ class TestTheScore:
         assert health_of(deal).days_since_activity == 20
 
     @pytest.mark.parametrize(
-        ("silent", "warning", "critical"), [(6, False, False), (7, True, False), (13, True, False), (14, True, True)]
+        ("silent", "warning", "critical"),
+        [(6, False, False), (7, True, False), (13, True, False), (14, True, True)],
     )
     def test_flags_stale_deals_from_the_threshold_on(
         self, rep: Member, silent: int, warning: bool, critical: bool
     ) -> None:
-        deal = make_deal(rep, created_at=ago(90), last_activity_on=today_of(rep.tenant) - timedelta(days=silent))
+        deal = make_deal(
+            rep, created_at=ago(90), last_activity_on=today_of(rep.tenant) - timedelta(days=silent)
+        )
         build(rep.tenant)
         health = health_of(deal)
         assert (health.is_stale_warning, health.is_stale_critical) == (warning, critical)
 
     @pytest.mark.parametrize(("past", "flagged"), [(6, False), (7, True)])
-    def test_flags_a_passed_close_date_from_the_threshold_on(self, rep: Member, past: int, flagged: bool) -> None:
+    def test_flags_a_passed_close_date_from_the_threshold_on(
+        self, rep: Member, past: int, flagged: bool
+    ) -> None:
         deal = make_deal(rep, close_on=today_of(rep.tenant) - timedelta(days=past))
         build(rep.tenant)
         assert health_of(deal).is_past_close is flagged
@@ -146,7 +154,9 @@ class TestTheScore:
         health = health_of(deal)
         assert (health.pace_points, health.benchmark_days, health.band) == (30, 30, "healthy")
 
-    def test_of_one_workspace_leaves_the_others_alone(self, rep: Member, beta_rep: Member, beta: Tenant) -> None:
+    def test_of_one_workspace_leaves_the_others_alone(
+        self, rep: Member, beta_rep: Member, beta: Tenant
+    ) -> None:
         theirs = make_deal(beta_rep)
         build(beta)
         before = health_of(theirs).computed_at

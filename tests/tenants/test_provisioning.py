@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -115,9 +116,8 @@ class TestProvisioning:
         ],
     )
     def test_refuses_bad_input_with_a_sentence(self, change: tuple[str, str], sentence: str) -> None:
-        with pytest.raises(CommandError, match=".*") as refused:
+        with pytest.raises(CommandError, match=re.escape(sentence)) as refused:
             run(*ARGUMENTS, *change)
-        assert sentence in str(refused.value)
         assert refused.value.returncode == 2
 
 

@@ -1,0 +1,75 @@
+"""Rows that the CRM no longer has leave the mirror: by tombstone, by its list of deletions, or because a full run did not meet them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crm_sync.engine import links, reject
+from crm_sync.engine.scope import Scope
+from crm_sync.engine.sql import ID_LENGTH, STAGE, quoted, staged
+
+_SEEN = "FROM crm_sync_seenrow seen WHERE seen.tenant_id = %(tenant)s AND seen.run_id = %(run)s AND seen.object_name = %(object)s"
+
+
+def tombstones(scope: Scope) -> tuple[int, int]:
+    """Remove what the stage marks as deleted, and the marks; gives (marks, rows removed)."""
+    if not scope.spec.deleted_field:
+        return 0, 0
+    is_gone = f"lower({staged(scope.spec.deleted_field)}) = 'true'"
+    if not scope.scalar(f"SELECT EXISTS (SELECT FROM {STAGE} s WHERE {is_gone})"):
+        return 0, 0
+    removed = _remove(
+        scope, f"t.external_id IN (SELECT {staged(scope.spec.id_field)} FROM {STAGE} s WHERE {is_gone})"
+    )
+    return scope.run(f"DELETE FROM {STAGE} s WHERE {is_gone}"), removed
+
+
+def listed(scope: Scope, ids: Sequence[str]) -> int:
+    """Remove the rows of these ids; gives how many there were."""
+    if not ids:
+        return 0
+    reject.forget(scope, ids)
+    return _remove(scope, "t.external_id = ANY (%(gone)s::text[])", gone=list(ids))
+
+
+def note_seen(scope: Scope) -> None:
+    """Remember the ids of the stage: a full run has met them."""
+    own_id = quoted(scope.spec.id_field)
+    scope.run(
+        f"""
+        INSERT INTO crm_sync_seenrow (tenant_id, run_id, object_name, external_id)
+        SELECT DISTINCT %(tenant)s, %(run)s, %(object)s, {own_id} FROM {STAGE}
+        WHERE char_length({own_id}) <= {ID_LENGTH}
+        ON CONFLICT (tenant_id, run_id, object_name, external_id) DO NOTHING
+        """
+    )
+
+
+def unseen(scope: Scope) -> int:
+    """Remove what the full run did not meet; gives how many rows."""
+    reject.forget_unseen(scope)
+    removed = _remove(scope, f"NOT EXISTS (SELECT {_SEEN} AND seen.external_id = t.external_id)")
+    scope.run(f"DELETE {_SEEN}")
+    return removed
+
+
+def _remove(scope: Scope, condition: str, **more: object) -> int:
+    deal = _deal_column(scope)
+    scope.run(f"CREATE TEMPORARY TABLE {links.REMOVED} (id bigint, deal_id bigint) ON COMMIT DROP")
+    removed = scope.run(
+        f"""
+        WITH gone AS (DELETE FROM {scope.table} t WHERE {scope.own_rows} AND {condition} RETURNING t.id, {deal} AS deal_id)
+        INSERT INTO {links.REMOVED} SELECT id, deal_id FROM gone
+        """,
+        **more,
+    )
+    if removed:
+        links.follow_removal(scope)
+        links.note_touched_by_removal(scope)
+    scope.run(f"DROP TABLE {links.REMOVED}")
+    return removed
+
+
+def _deal_column(scope: Scope) -> str:
+    has_deal = any(reference.name == "opportunity" for reference in scope.spec.references)
+    return "t.opportunity_id" if has_deal else "t.id"

@@ -1,0 +1,25 @@
+"""What upper rooms do after a sync: they register a function, the run calls it before it counts as succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crm_sync.models import SyncRun
+
+AfterSync = Callable[[int, SyncRun], None]
+_after_sync: list[AfterSync] = []
+
+
+def after_sync(hook: AfterSync) -> None:
+    """Call ``hook(tenant_id, run)`` once all objects of a run are merged, outside every context: it opens its own.
+
+    It runs at least once: a worker that dies in it leaves the run unfinished, and the next worker calls it again. Where
+    ``run.touches_everything`` is false, ``crm_sync.selectors.touched_deal_ids`` says which deals changed.
+    """
+    _after_sync.append(hook)
+
+
+def call_after_sync(tenant_id: int, run: SyncRun) -> None:
+    """Call every hook in the order of the rooms."""
+    for hook in _after_sync:
+        hook(tenant_id, run)

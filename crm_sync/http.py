@@ -1,0 +1,102 @@
+"""The one way out: time-outs, bounded bodies, and no way in to addresses that only this machine or its network can reach."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from crm_sync import conf
+from crm_sync.connectors.base import ConfigurationProblem, PassingProblem
+
+BODY_LIMIT = 32 * 1024 * 1024
+CHUNK_BYTES = 256 * 1024
+USER_AGENT = "RevOpsHub/1.0"
+
+
+class AddressGuard(httpx.HTTPTransport):
+    """Connects to the very address that it judged, so that a name cannot point elsewhere a moment later.
+
+    A tenant types the address of its CRM; without this it could make the program read the network that it runs in.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Judge, then send. Raises: ConfigurationProblem for an address that may not be reached."""
+        host = request.url.host
+        if host in conf.allowed_private_hosts():
+            return super().handle_request(request)
+        if request.url.scheme != "https":
+            raise ConfigurationProblem(
+                "address_not_https",
+                f"{request.url} is not encrypted. Use an address that begins with https://.",
+            )
+        address = public_address(host, request.url.port or 443)
+        request.headers["Host"] = request.url.netloc.decode()
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.url = request.url.copy_with(host=address)
+        return super().handle_request(request)
+
+
+def public_address(host: str, port: int) -> str:
+    """An address of ``host``, all of whose addresses are public. Raises: ConfigurationProblem, PassingProblem."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except socket.gaierror as error:
+        raise PassingProblem(
+            "name_unknown", f"There is no host {host}. Check the address for a slip."
+        ) from error
+    private = [address for address in found if not ipaddress.ip_address(str(address).split("%")[0]).is_global]
+    if private:
+        sentence = (
+            f"{host} is an address inside a private network and is not read. Use the CRM's public address."
+        )
+        raise ConfigurationProblem("address_private", sentence)
+    return str(sorted(found)[0])
+
+
+@contextmanager
+def network_problems(who: str) -> Iterator[None]:
+    """What can happen to any call on its way, as problems."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise PassingProblem("timeout", f"{who} did not answer in time.") from error
+    except httpx.InvalidURL as error:
+        raise ConfigurationProblem("address_invalid", f"The address cannot be used: {error}.") from error
+    except httpx.UnsupportedProtocol as error:
+        raise ConfigurationProblem("address_invalid", "The address must begin with https://.") from error
+    except httpx.HTTPError as error:
+        raise PassingProblem("connection_lost", f"The connection to {who} failed: {error}.") from error
+
+
+def client(*, compress: bool = True) -> httpx.Client:
+    """A client for outbound calls. Redirects are not followed: each hop would have to be judged again."""
+    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2)
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip" if compress else "identity"}
+    timeout = httpx.Timeout(conf.http_timeout_seconds(), connect=10)
+    return httpx.Client(
+        transport=AddressGuard(limits=limits), timeout=timeout, headers=headers, follow_redirects=False
+    )
+
+
+def bounded(response: httpx.Response, limit: int = BODY_LIMIT) -> bytes:
+    """The body of a streamed response. Raises: PassingProblem for one longer than ``limit`` bytes."""
+    parts, size = [], 0
+    for part in response.iter_bytes(CHUNK_BYTES):
+        size += len(part)
+        if size > limit:
+            raise PassingProblem(
+                "body_too_long",
+                f"{response.url.host} answered with more than {limit // 1024**2} MB where less was due.",
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def chunks(response: httpx.Response) -> Iterator[bytes]:
+    """The body of a streamed response, some at a time; trouble on the way is a problem here too, whoever reads it."""
+    with network_problems(response.url.host):
+        yield from response.iter_bytes(CHUNK_BYTES)

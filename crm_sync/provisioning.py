@@ -1,0 +1,28 @@
+"""The CRM connection and the schedule that a new workspace gets."""
+
+from __future__ import annotations
+
+from crm_sync.connectors import OPENERS
+from crm_sync.models import Connection, SyncSchedule
+from crm_sync.schedules import BOUNDS, every
+from isolation.actors import Actor
+from tenants.models import Tenant
+from tenants.provisioning import Request, Resource, Step, register_step
+
+
+def _plan(request: Request) -> list[Resource]:
+    state = "needs credentials" if request.crm in OPENERS else "has no connector yet"
+    return [
+        Resource("connection", str(request.crm), state),
+        Resource("schedule", f"{request.crm} sync", every(BOUNDS[request.tier].default)),
+    ]
+
+
+def _apply(tenant: Tenant, request: Request, acting_user: Actor) -> None:
+    connection = Connection(tenant=tenant, source=request.crm)
+    connection.save(force_insert=True)
+    minutes = BOUNDS[request.tier].default
+    SyncSchedule(tenant=tenant, connection=connection, every_minutes=minutes).save(force_insert=True)
+
+
+register_step(Step("crm_sync.connection", _plan, _apply))

@@ -1,0 +1,119 @@
+"""Keyset paging: a page begins behind the last row of the one before, so the thousandth page costs what the first does.
+
+The cursor in an address holds the sort values of one row and the direction; it is readable and not secret: whoever forges
+one only asks for another page of the same rows.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+
+from isolation.errors import InvalidInput
+
+M = TypeVar("M", bound=Model)
+PARAMETER = "page"
+
+
+@dataclass(frozen=True)
+class Rows(Generic[M]):
+    """One page in display order; ``next`` and ``previous`` are cursors, empty at the ends."""
+
+    rows: list[M]
+    next: str
+    previous: str
+
+
+@dataclass(frozen=True)
+class _Cursor:
+    is_back: bool
+    values: tuple[Any, ...]
+
+    def text(self) -> str:
+        body = json.dumps([int(self.is_back), *self.values], cls=_Encoder, separators=(",", ":"))
+        return base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
+
+
+class _Encoder(DjangoJSONEncoder):
+    def default(self, o: Any) -> Any:
+        # Django's own cuts microseconds off, and a page would then show rows of that millisecond twice.
+        return o.isoformat() if hasattr(o, "isoformat") else super().default(o)
+
+
+def rows_of(queryset: QuerySet[M], *, order: Sequence[str], cursor: str, size: int) -> Rows[M]:
+    """The page of ``queryset`` that ``cursor`` names ("" is the first).
+
+    ``order`` names columns or annotations as ``order_by`` does; all of them run in one direction, none may be NULL, and
+    together they are unique. Raises: InvalidInput for a cursor that does not fit.
+    """
+    names = [name.lstrip("-") for name in order]
+    descending = order[0].startswith("-")
+    if any(name.startswith("-") is not descending for name in order):
+        raise ValueError(f"Keyset order {order} must run in one direction.")
+    place = _parsed(cursor, queryset.model, names) if cursor else None
+    is_back = place is not None and place.is_back
+    if place is not None:
+        queryset = queryset.filter(_behind(names, place.values, "lt" if descending is not is_back else "gt"))
+    turned = [name if descending else f"-{name}" for name in names] if is_back else list(order)
+    found = list(queryset.order_by(*turned)[: size + 1])
+    return _framed(found, names, size, is_first=place is None, is_back=is_back)
+
+
+def _framed(found: list[M], names: list[str], size: int, *, is_first: bool, is_back: bool) -> Rows[M]:
+    has_more, rows = len(found) > size, found[:size]
+    if is_back:
+        rows.reverse()
+    has_next, has_previous = (True, has_more) if is_back else (has_more, not is_first)
+    return Rows(
+        rows=rows,
+        next=_cursor_at(rows[-1], names, is_back=False) if rows and has_next else "",
+        previous=_cursor_at(rows[0], names, is_back=True) if rows and has_previous else "",
+    )
+
+
+def _cursor_at(row: Model, names: list[str], *, is_back: bool) -> str:
+    return _Cursor(is_back, tuple(getattr(row, name) for name in names)).text()
+
+
+def _behind(names: list[str], values: Sequence[Any], comparison: str) -> Q:
+    """(a, b) < (x, y) as ``a <= x AND (a < x OR (a = x AND b < y))``: the first part is what an index range can use."""
+    condition = Q()
+    for name, value in reversed(list(zip(names, values, strict=True))):
+        here = Q(**{f"{name}__{comparison}": value})
+        condition = here | (Q(**{name: value}) & condition) if condition else here
+    return Q(**{f"{names[0]}__{comparison}e": values[0]}) & condition
+
+
+def _parsed(text: str, model: type[Model], names: list[str]) -> _Cursor:
+    try:
+        body = json.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
+        is_back, *values = body
+        if len(values) != len(names) or is_back not in (0, 1):
+            raise ValueError
+        return _Cursor(bool(is_back), tuple(_typed(model, *pair) for pair in zip(names, values, strict=True)))
+    except (ValueError, TypeError, ValidationError, binascii.Error) as error:
+        problem = "This page address is incomplete or belongs to another list. Start again from the list's first page."
+        raise InvalidInput(field=PARAMETER, problem=problem) from error
+
+
+def _typed(model: type[Model], name: str, value: Any) -> Any:
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:  # an annotation
+        if not isinstance(value, str | int | float):
+            raise TypeError(name) from None
+        return value
+    typed = field.to_python(value)  # type: ignore[union-attr]  # order names columns, never relations
+    if typed is None or (isinstance(typed, datetime) and timezone.is_naive(typed)):
+        raise TypeError(name)
+    return typed

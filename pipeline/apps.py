@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.apps import AppConfig
+
+
+class PipelineConfig(AppConfig):
+    name = "pipeline"
+
+    def ready(self) -> None:
+        from crm_sync import hooks
+        from isolation import jobs
+        from pipeline import events, metrics, permissions, provisioning  # noqa: F401  # importing registers them
+        from pipeline.datasets import pipeline_health_summary, recent_stage_changes  # noqa: F401  # as above
+        from pipeline.services import BUILDS_JOB, refresh_after_sync
+        from pipeline.tasks import builds
+
+        jobs.register(jobs.Periodic(BUILDS_JOB, builds, every=timedelta(minutes=1)))
+        hooks.after_sync(refresh_after_sync)

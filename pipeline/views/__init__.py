@@ -1,0 +1,1 @@
+"""The pages of the pipeline: home, the deals, one deal, the datasets."""

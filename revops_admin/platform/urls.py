@@ -1,0 +1,22 @@
+"""Mounted at ``/platform/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from revops_admin.platform import views_audit, views_health, views_provision, views_workspaces
+
+app_name = "platform"
+urlpatterns = [
+    path("", views_workspaces.workspaces, name="workspaces"),
+    path("new/", views_provision.provision_workspace, name="provision"),
+    path("health/", views_health.health, name="health"),
+    path("audit/", views_audit.events, name="audit"),
+    path("audit/access/", views_audit.entries, name="audit_entries"),
+    path("workspaces/<slug:slug>/", views_workspaces.workspace, name="workspace"),
+    path("workspaces/<slug:slug>/members/", views_workspaces.member_add, name="member_add"),
+    path(
+        "workspaces/<slug:slug>/members/<uuid:member_id>/key/", views_workspaces.key_issue, name="key_issue"
+    ),
+    path("workspaces/<slug:slug>/keys/<uuid:key_id>/revoke/", views_workspaces.key_revoke, name="key_revoke"),
+]

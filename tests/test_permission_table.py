@@ -1,0 +1,328 @@
+"""Every route and API method, for everybody who might knock: signed out, a stranger, too few rights, allowed.
+
+The routes come from the URL resolver; a route without a line in ``ROUTES`` fails, and so does a line without a route.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import User
+from rbac.roles import ROLE_PERMISSIONS
+from tenants.models import Member, RoleCode
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+
+NOBODY = UUID(int=0)
+SAMPLES = {
+    "section": "health",
+    "tenant": cast.ACME,
+    "slug": cast.ACME,
+    "external_id": "006NOTHERE",
+    "uidb36": "0",
+    "key": "none",
+    "path": "x",
+}
+# One member of Acme for every role that has one there.
+OF_ROLE = {
+    RoleCode.CUSTOMER_ADMIN: "admin",
+    RoleCode.REVOPS_ANALYST: "analyst",
+    RoleCode.SALES_MANAGER: "manager",
+    RoleCode.SALES_REP: "rep",
+}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A page or endpoint of a workspace: the right each method needs, and what a holder gets for an empty request."""
+
+    read: str = ""
+    write: str = ""
+    get: int = 200
+    post: int = 405
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A page for operators."""
+
+    get: int = 200
+    post: int = 405
+
+
+@dataclass(frozen=True)
+class Open:
+    """Reachable signed out; what an anonymous GET and POST get."""
+
+    get: int = 200
+    post: int = 405
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """For anybody who is signed in; what a rep gets."""
+
+    get: int = 200
+    anonymous: int = 302
+
+
+Line = Workspace | Platform | Open | SignedIn
+
+ROUTES: dict[str, Line] = {
+    # Signing in
+    "home": SignedIn(get=302),
+    "account_login": Open(post=200),
+    "account_logout": Open(get=302, post=302),
+    "account_signup": Open(post=200),
+    "account_inactive": Open(),
+    "account_reset_password": Open(post=200),
+    "account_reset_password_done": Open(),
+    "account_reset_password_from_key": Open(post=200),
+    "account_reset_password_from_key_done": Open(),
+    "access_key_sign_in": Open(post=400),
+    # Pipeline
+    "pipeline:home": Workspace(read="pipeline.view"),
+    "pipeline:deals": Workspace(read="pipeline.view"),
+    "pipeline:deals_export": Workspace(read="exports.run"),
+    "pipeline:deal": Workspace(read="pipeline.view", get=404),
+    "pipeline:datasets": Workspace(read="pipeline.view"),
+    "pipeline:dataset_rebuild": Workspace(read="pipeline.rebuild", get=405, post=404),
+    # Alerts
+    "alerts:index": Workspace(read="alerts.view"),
+    "alerts:notices": Workspace(read="alerts.view", post=400),
+    "alerts:rules": Workspace(read="alerts.view"),
+    "alerts:rule": Workspace(read="alerts.edit", get=404, post=404),
+    "alerts:channel_switch": Workspace(read="alerts.edit", get=405, post=400),
+    "alerts:unblock": Workspace(read="alerts.edit", get=405, post=404),
+    "alerts:resend": Workspace(read="alerts.edit", get=405, post=404),
+    "alerts:detail": Workspace(read="alerts.view", get=404),
+    "alerts:acknowledge": Workspace(read="alerts.edit", get=405, post=404),
+    # Queue
+    "operations:queue": Workspace(read="ops.priority_queue.view"),
+    "operations:export": Workspace(read="ops.priority_queue.view"),
+    "operations:item": Workspace(read="ops.priority_queue.view", get=404),
+    "operations:review": Workspace(read="ops.priority_queue.review", get=405, post=404),
+    "operations:close": Workspace(read="ops.priority_queue.review", get=405, post=404),
+    # CRM sync
+    "crm_sync:index": Workspace(read="crm.view"),
+    "crm_sync:connection": Workspace(read="crm.edit", post=400),
+    "crm_sync:connection_test": Workspace(read="crm.edit", get=405, post=409),
+    "crm_sync:schedule": Workspace(read="crm.edit", post=400),
+    "crm_sync:sync": Workspace(read="crm.sync", get=405, post=400),
+    "crm_sync:run": Workspace(read="crm.view", get=404),
+    "crm_sync:progress": Workspace(read="crm.view", get=404),
+    "crm_sync:rejected": Workspace(read="crm.view"),
+    "crm_sync:rejected_export": Workspace(read="crm.view"),
+    # People and settings
+    "people:people": Workspace(read="people.view"),
+    "people:add": Workspace(read="people.edit", post=400),
+    "people:person": Workspace(read="people.view", get=404),
+    "people:role": Workspace(read="people.edit", get=405, post=404),
+    "people:manager": Workspace(read="people.edit", get=405, post=404),
+    "people:deactivate": Workspace(read="people.deactivate", get=405, post=404),
+    "people:reactivate": Workspace(read="people.edit", get=405, post=404),
+    "settings:overview": Workspace(read="tenant.view"),
+    "settings:timezone": Workspace(read="tenant.edit", get=405, post=400),
+    "settings:save": Workspace(read="tenant.edit", get=405, post=400),
+    # Audit
+    "audit:events": Workspace(read="audit.view"),
+    "audit:export": Workspace(read="audit.view"),
+    # Operators
+    "platform:workspaces": Platform(),
+    "platform:provision": Platform(post=400),
+    "platform:health": Platform(),
+    "platform:audit": Platform(),
+    "platform:audit_entries": Platform(),
+    "platform:workspace": Platform(),
+    "platform:member_add": Platform(get=405, post=400),
+    "platform:key_issue": Platform(get=405, post=404),
+    "platform:key_revoke": Platform(get=405, post=404),
+    # Machines
+    "health_live": Open(),
+    "health_ready": Open(get=503),
+    "metrics": Open(),
+    # API
+    "api_me": SignedIn(anonymous=401),
+    "api_schema": Open(),
+    "api_docs": Open(),
+    "api_deals": Workspace(read="pipeline.view"),
+    "api_deal": Workspace(read="pipeline.view", get=404),
+    "api_alerts": Workspace(read="alerts.view"),
+    "api_alert": Workspace(read="alerts.view", get=404),
+    "api_alert_acknowledge": Workspace(write="alerts.edit", get=405, post=404),
+    "api_accounts": Workspace(read="pipeline.view"),
+    "api_account": Workspace(read="pipeline.view", get=404),
+    "api_sync_runs": Workspace(read="crm.view", write="crm.sync", post=400),
+    "api_sync_run": Workspace(read="crm.view", get=404),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of the program, with sample values for its parameters."""
+
+    name: str
+    address: str
+    is_api: bool
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def routes() -> list[Route]:
+    """Every route but those of Django admin, which ``TestAdmin`` covers as a whole."""
+    return [
+        Route(name, address, "/api/" in address)
+        for name, address in _walk(get_resolver().url_patterns, "/", "")
+    ]
+
+
+def _walk(patterns: list[URLPattern | URLResolver], prefix: str, space: str) -> Iterator[tuple[str, str]]:
+    for pattern in patterns:
+        address = prefix + _filled(str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            if pattern.namespace != "admin":
+                inner = f"{pattern.namespace}:" if pattern.namespace else ""
+                yield from _walk(pattern.url_patterns, address, space + inner)
+        else:
+            yield f"{space}{pattern.name}", address
+
+
+def _filled(pattern: str) -> str:
+    """A pattern with sample values for its parameters."""
+    pattern = pattern.removeprefix("^").removesuffix("$")
+    pattern = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda match: SAMPLES[match[1]], pattern)
+    return re.sub(r"<(?:(\w+):)?(\w+)>", _sample, pattern)
+
+
+def _sample(match: re.Match[str]) -> str:
+    return str(NOBODY) if match[1] == "uuid" else SAMPLES[match[2]]
+
+
+ALL = routes()
+
+
+def send(client: Client, method: str, route: Route) -> HttpResponseBase:
+    if method == "get":
+        return client.get(route.address)
+    return (
+        client.post(route.address, data={}, content_type="application/json")
+        if route.is_api
+        else client.post(route.address)
+    )
+
+
+def test_no_route_is_left_out() -> None:
+    assert {route.name for route in ALL} == ROUTES.keys()
+    assert len(ALL) == len(ROUTES), "two routes of one name"
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ALL if isinstance(ROUTES.get(route.name), Workspace)], ids=str
+)
+class TestWorkspaceRoutes:
+    def test_send_the_signed_out_to_sign_in(self, route: Route, admin: Member) -> None:
+        line = ROUTES[route.name]
+        assert isinstance(line, Workspace)
+        for method, listed in (("get", line.get), ("post", line.post)):
+            response = send(Client(), method, route)
+            if route.is_api:
+                assert response.status_code == 401
+            elif response.status_code == 405:
+                assert listed == 405
+            else:
+                assert response.status_code == 302
+                assert response["Location"].startswith("/accounts/login/")
+
+    def test_do_not_exist_for_a_stranger(
+        self, route: Route, stranger: Member, client_of: Callable[[Member], Client]
+    ) -> None:
+        client = client_of(stranger)
+        assert {send(client, method, route).status_code for method in ("get", "post")} <= {404, 405}
+
+    @pytest.mark.parametrize("role", OF_ROLE)
+    def test_answer_by_right(
+        self,
+        route: Route,
+        role: RoleCode,
+        request: pytest.FixtureRequest,
+        client_of: Callable[[Member], Client],
+    ) -> None:
+        line = ROUTES[route.name]
+        assert isinstance(line, Workspace)
+        client = client_of(request.getfixturevalue(OF_ROLE[role]))
+        for method, needed, expected in (
+            ("get", line.read, line.get),
+            ("post", line.write or line.read, line.post),
+        ):
+            status = send(client, method, route).status_code
+            may = not needed or needed in ROLE_PERMISSIONS[role]
+            assert status == (expected if may else 405 if expected == 405 and status == 405 else 403), (
+                method,
+                role,
+            )
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ALL if isinstance(ROUTES.get(route.name), Platform)], ids=str
+)
+class TestPlatformRoutes:
+    def test_send_the_signed_out_to_sign_in(self, route: Route, operator: User) -> None:
+        for method in ("get", "post"):
+            response = send(Client(), method, route)
+            assert response.status_code == 302
+            assert response["Location"].startswith("/accounts/login/")
+
+    def test_refuse_every_member(
+        self, route: Route, admin: Member, client_of: Callable[[Member], Client]
+    ) -> None:
+        for method in ("get", "post"):
+            assert send(client_of(admin), method, route).status_code in (403, 405)
+
+    def test_answer_operators(
+        self, route: Route, operator: User, client_of: Callable[[User], Client]
+    ) -> None:
+        line = ROUTES[route.name]
+        assert isinstance(line, Platform)
+        client = client_of(operator)
+        assert (send(client, "get", route).status_code, send(client, "post", route).status_code) == (
+            line.get,
+            line.post,
+        )
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ALL if isinstance(ROUTES.get(route.name), Open | SignedIn)], ids=str
+)
+def test_other_routes_answer_as_listed(
+    route: Route, rep: Member, client_of: Callable[[Member], Client]
+) -> None:
+    line = ROUTES[route.name]
+    if isinstance(line, SignedIn):
+        assert send(Client(), "get", route).status_code == line.anonymous
+        assert send(client_of(rep), "get", route).status_code == line.get
+        return
+    assert isinstance(line, Open)
+    assert send(Client(), "get", route).status_code == line.get
+    assert send(Client(), "post", route).status_code == line.post
+
+
+class TestAdmin:
+    ADDRESSES = ("/admin/", "/admin/tenants/tenant/", "/admin/accounts/user/", "/admin/audit/platformentry/")
+
+    def test_is_for_operators_alone(
+        self, operator: User, admin: Member, client_of: Callable[[Member | User], Client]
+    ) -> None:
+        for address in self.ADDRESSES:
+            assert Client().get(address).status_code == 302
+            assert client_of(admin).get(address).status_code in (302, 403)
+            assert client_of(operator).get(address).status_code == 200
