@@ -30,6 +30,7 @@ _WORKSPACE = (
     _Place("Alerts", "alerts/", "bell", "alerts.view"),
     _Place("Queue", "queue/", "list", "ops.priority_queue.view"),
     _Place("CRM sync", "settings/crm/", "refresh", "crm.view", "Workspace"),
+    _Place("Datasets", "datasets/", "database", "pipeline.rebuild", "Workspace"),
     _Place("People", "settings/people/", "users", "people.view", "Workspace"),
     _Place("Settings", "settings/", "settings", "tenant.view", "Workspace"),
     _Place("Audit log", "audit/", "history", "audit.view", "Workspace"),

@@ -146,7 +146,9 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "5/30m/key,50/30m/ip", "login": "60/m/ip"
 # Mail: the console where no SMTP host is named
 
 SMTP_HOST = env("SMTP_HOST", default="")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if SMTP_HOST else 'console'}.EmailBackend"
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend" if SMTP_HOST else "revops_admin.mail.ReadableConsole"
+)
 EMAIL_HOST = SMTP_HOST
 EMAIL_PORT = env.int("SMTP_PORT", default=25)
 EMAIL_HOST_USER = env("SMTP_USER", default="")

@@ -100,7 +100,7 @@ def test_the_command_prints_the_mail_where_no_smtp_host_is_named(process_environ
     )
     assert done.returncode == 0, done.stderr
     assert "Pipeline health critical" in done.stdout
-    assert "To: olga@vendor.test" in done.stdout
+    assert "Mail to olga@vendor.test" in done.stdout
 
 
 class TestTheTasks:
