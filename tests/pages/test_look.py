@@ -55,3 +55,12 @@ class TestTemplates:
             )
         }
         assert used <= sprite
+
+    def test_and_views_name_only_icons_that_the_sprite_has(self) -> None:
+        sprite = set(
+            re.findall(r'<symbol id="([^"]+)"', (VENDOR / "tabler-icons" / "sprite.svg").read_text())
+        )
+        sources = [path for path in ROOT.glob("[a-z]*/**/*.py") if path.parts[len(ROOT.parts)] != "tests"]
+        used = {name for path in sources for name in re.findall(r'icon="([a-z0-9-]+)"', path.read_text())}
+        assert used
+        assert used <= sprite
