@@ -18,3 +18,9 @@ class AccessKeyRefused(DomainError):
     status = HTTPStatus.FORBIDDEN
     sentence = "This access key is not valid, or it was revoked. Check that you copied all of it, or ask your contact for a new one."
     field = "access_key"
+
+
+class KeyForOperator(DomainError):
+    code = "accounts.key_for_operator"
+    sentence = "{email} is one of the vendor's staff: a key would open everything. Give the key to an account of the partner's own."
+    field = "email"

@@ -7,11 +7,11 @@ import hashlib
 import re
 import secrets
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.errors import AccessKeyRefused, EmailTaken
+from accounts.errors import AccessKeyRefused, EmailTaken, KeyForOperator
 from accounts.events import (
     AccessKeyIssued,
     AccessKeyRevoked,
@@ -35,9 +35,11 @@ def user_create(
 ) -> User:
     """A new person; without a password they sign in by key or reset it by mail. Raises: EmailTaken."""
     with context.shared_tables():
-        if User.objects.filter(email__iexact=email).exists():
-            raise EmailTaken(email=email)
-        user = User.objects.create_user(email, password, name=name, is_operator=is_operator)
+        try:
+            with transaction.atomic():
+                user = User.objects.create_user(email, password, name=name, is_operator=is_operator)
+        except IntegrityError as error:  # the unique e-mail: asking first would lose a race
+            raise EmailTaken(email=email) from error
         event = UserCreated(target_id=str(user.id), target_label=user.email, is_operator=is_operator)
         record_platform(event, acting_user=acting_user)
     return user
@@ -66,7 +68,12 @@ def sessions_end(*, user: User, acting_user: Actor) -> None:
 
 @transaction.atomic
 def access_key_issue(*, user: User, label: str, acting_user: Actor) -> tuple[AccessKey, str]:
-    """A new key for ``user`` and its secret, which nothing keeps: show it once. ``label`` makes the key recognisable."""
+    """A new key for ``user`` and its secret, which nothing keeps: show it once. ``label`` makes the key recognisable.
+
+    Raises: KeyForOperator.
+    """
+    if user.is_operator:
+        raise KeyForOperator(email=user.email)
     prefix = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:24] or "key"
     secret = f"{prefix}_{base64.b32encode(secrets.token_bytes(KEY_BYTES)).decode()}"
     with context.shared_tables():
@@ -100,7 +107,9 @@ def access_key_use(*, secret: str) -> AccessKey:
     key = (
         AccessKey.objects.select_related("user")
         .select_for_update(of=("self",))
-        .filter(digest=_digest(secret.strip()), revoked_at=None, user__is_active=True)
+        .filter(
+            digest=_digest(secret.strip()), revoked_at=None, user__is_active=True, user__is_operator=False
+        )
         .first()
     )
     if key is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -12,11 +13,19 @@ from accounts.models import User
 from accounts.services import sign_in_failure_record, sign_in_record
 
 METHOD_KEY = "sign_in_method"
+BY_KEY = "access key"
+
+
+def is_key_session(request: HttpRequest) -> bool:
+    """Whether an access key opened this session."""
+    return bool(request.session.get(METHOD_KEY) == BY_KEY)
 
 
 def ip_address(request: HttpRequest | None) -> str:
-    """The peer's address, '' where there is no request."""
-    return str(request.META.get("REMOTE_ADDR", "")) if request else ""
+    """The client's address, past our own proxies; '' where nothing came over the network."""
+    if request is None or "REMOTE_ADDR" not in request.META:
+        return ""
+    return str(get_adapter(request).get_client_ip(request))
 
 
 @receiver(user_logged_in)

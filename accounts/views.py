@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.errors import AccessKeyRefused
 from accounts.forms import AccessKeyForm
 from accounts.services import access_key_use, sign_in_failure_record
-from accounts.signals import METHOD_KEY, ip_address
+from accounts.signals import BY_KEY, METHOD_KEY, ip_address
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
@@ -41,6 +41,6 @@ def access_key_sign_in(request: HttpRequest) -> HttpResponse:
 
 def _enter(request: HttpRequest, secret: str) -> HttpResponse:
     key = access_key_use(secret=secret)
-    request.session[METHOD_KEY] = "access key"
+    request.session[METHOD_KEY] = BY_KEY
     login(request, key.user, backend=BACKEND)
     return redirect("home")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, Protocol, cast
-from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -49,18 +48,18 @@ class InWorkspace(HttpRequest):
     workspace: WorkspaceFacts
 
 
-Resolver = Callable[[UUID, str], WorkspaceFacts]
+Resolver = Callable[[HttpRequest, str], WorkspaceFacts]
 _resolvers: list[Resolver] = []
 
 
 def register_resolver(resolver: Resolver) -> None:
-    """``resolver(user_id, slug)`` gives the person's place in the workspace or raises NotFound."""
+    """``resolver(request, slug)`` gives the signed-in person's place in the workspace or raises NotFound."""
     _resolvers[:] = [resolver]
 
 
-def workspace_of(user_id: UUID, slug: str) -> Any:
-    """The person's place in the workspace of that slug. Raises: NotFound."""
-    return _resolvers[0](user_id, slug)
+def workspace_of(request: HttpRequest, slug: str) -> Any:
+    """The signed-in person's place in the workspace of that slug. Raises: NotFound."""
+    return _resolvers[0](request, slug)
 
 
 def workspace_view(
@@ -77,7 +76,7 @@ def workspace_view(
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             inside = cast(InWorkspace, request)
-            inside.workspace = workspace_of(request.user.pk, tenant)
+            inside.workspace = workspace_of(request, tenant)
             tenant_id = inside.workspace.tenant.id
             with context.of_actor(inside.workspace.actor, tenant_id):
                 require(inside.workspace.actor, permission, tenant_id)

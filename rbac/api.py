@@ -23,8 +23,8 @@ from isolation.errors import InvalidInput
 from pages.keyset import PARAMETER, rows_of
 from rbac.authentication import BrowserSession
 from rbac.errors import ApiSwitchedOff
-from rbac.requests import Workspace, workspace_of
-from tenants.selectors import memberships_of, settings_of
+from rbac.requests import Workspace, memberships_here, workspace_of
+from tenants.selectors import settings_of
 
 PAGE_SIZE = 50
 
@@ -63,8 +63,7 @@ class WorkspaceAPIView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Sign-in first, then the workspace, then the right."""
         super().initial(request, *args, **kwargs)
-        assert isinstance(request.user, User)
-        self.workspace = workspace_of(request.user.id, kwargs["tenant"])
+        self.workspace = workspace_of(request._request, kwargs["tenant"])
         tenant = self.workspace.tenant
         self._inside.enter_context(context.of_actor(self.workspace.actor, tenant.id))
         if not settings_of(tenant.id).features.api_access:
@@ -171,6 +170,6 @@ class MeView(APIView):
             "email": user.email,
             "name": user.name,
             "is_operator": user.is_operator,
-            "workspaces": memberships_of(user.id),
+            "workspaces": memberships_here(request._request),
         }
         return Response(MeSerializer(body).data)

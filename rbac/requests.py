@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
 
+from django.http import HttpRequest
+
+from accounts.models import User
+from accounts.signals import is_key_session
 from isolation.actors import Actor
 from isolation.errors import NotFound
 from isolation.requests import InWorkspace, workspace_view
@@ -12,7 +15,7 @@ from rbac.selectors import actor_of
 from tenants.models import Member, Tenant
 from tenants.selectors import Membership, memberships_of
 
-__all__ = ["Workspace", "WorkspaceRequest", "workspace_of", "workspace_view"]
+__all__ = ["Workspace", "WorkspaceRequest", "memberships_here", "workspace_of", "workspace_view"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,16 @@ class WorkspaceRequest(InWorkspace):
     workspace: Workspace
 
 
-def workspace_of(user_id: UUID, slug: str) -> Workspace:
-    """The person's place in the workspace of that slug. Raises: NotFound, also where it exists but is somebody else's."""
-    memberships = memberships_of(user_id)
+def memberships_here(request: HttpRequest) -> list[Membership]:
+    """The workspaces that this session opens: a key's session opens design partners' only, whoever else the person is."""
+    user = request.user
+    assert isinstance(user, User)
+    return memberships_of(user.id, partners_only=is_key_session(request))
+
+
+def workspace_of(request: HttpRequest, slug: str) -> Workspace:
+    """The signed-in person's place in that workspace. Raises: NotFound, also where it is somebody else's."""
+    memberships = memberships_here(request)
     mine = next((m for m in memberships if m.tenant.slug == slug), None)
     if mine is None:
         raise NotFound(what="workspace of yours")

@@ -12,7 +12,6 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import AccessKey, User
 from accounts.services import user_create
-from isolation import context
 from isolation.actors import Actor
 from isolation.errors import InvalidInput, NotFound
 from tenants.models import Member, RoleCode, Tenant, TenantKind
@@ -43,14 +42,17 @@ def partner_create(*, request: Request, email: str, person: str, acting_user: Ac
     """Make a partner's workspace, the partner and a first key. Raises: TenantExists, InvalidInput."""
     user = _account(email)
     require_free(request, acting_user=acting_user)
-    tenant = provision(request, acting_user=acting_user)
-    with context.platform(f"add the partner of {tenant.slug}", acting_user):
-        user = user or user_create(email=email, name=person, password=None, acting_user=acting_user)
+    made: list[NewPartner] = []
+
+    def add_person(tenant: Tenant) -> None:
+        account = user or user_create(email=email, name=person, password=None, acting_user=acting_user)
         member = member_add(
-            tenant=tenant, user=user, role=RoleCode.DESIGN_PARTNER, name=person, acting_user=acting_user
+            tenant=tenant, user=account, role=RoleCode.DESIGN_PARTNER, name=person, acting_user=acting_user
         )
-        key, secret = partner_key_issue(member=member, acting_user=acting_user)
-    return NewPartner(tenant, member, key, secret)
+        made.append(NewPartner(tenant, member, *partner_key_issue(member=member, acting_user=acting_user)))
+
+    provision(request, acting_user=acting_user, also=add_person)
+    return made[0]
 
 
 def _account(email: str) -> User | None:

@@ -115,8 +115,13 @@ def require_free(request: Request, *, acting_user: Actor) -> None:
             raise TenantExists(slug=request.slug)
 
 
-def provision(request: Request, *, acting_user: Actor) -> Tenant:
-    """Make the whole workspace or nothing. Raises: TenantExists and whatever a step refuses with."""
+def provision(
+    request: Request, *, acting_user: Actor, also: Callable[[Tenant], None] | None = None
+) -> Tenant:
+    """Make the whole workspace, and what ``also`` adds to it, or nothing.
+
+    Raises: TenantExists, ConfigNotWritable and whatever a step or ``also`` refuses with.
+    """
     resources = plan(request)
     path = config_path(request.slug)
     staged = path.with_suffix(".json.new")
@@ -125,6 +130,8 @@ def provision(request: Request, *, acting_user: Actor) -> Tenant:
             tenant = tenant_create(tenant=_tenant(request), acting_user=acting_user)
             with context.tenant_wide(tenant.id):
                 _fill(tenant, request, resources, acting_user)
+            if also is not None:
+                also(tenant)
             _stage_config(staged, request, resources)
         staged.replace(path)  # after the commit: a file stands only for a workspace that exists
     finally:

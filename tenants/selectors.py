@@ -8,7 +8,7 @@ from uuid import UUID
 from isolation import context
 from isolation.actors import Actor
 from tenants.errors import TenantUnknown
-from tenants.models import Member, SettingsVersion, Tenant
+from tenants.models import Member, SettingsVersion, Tenant, TenantKind
 from tenants.settings_schema import TenantSettings
 
 
@@ -20,12 +20,14 @@ class Membership:
     member: Member
 
 
-def memberships_of(user_id: UUID) -> list[Membership]:
-    """The active workspaces of a person, by name; opens the person context itself."""
+def memberships_of(user_id: UUID, *, partners_only: bool = False) -> list[Membership]:
+    """The active workspaces of a person (or only those of design partners), by name; opens the person context itself."""
     with context.person(user_id):
         members = Member.objects.select_related("tenant").filter(
             user_id=user_id, is_active=True, tenant__is_active=True
         )
+        if partners_only:
+            members = members.filter(tenant__kind=TenantKind.PARTNER)
         return [Membership(member.tenant, member) for member in members.order_by("tenant__name")]
 
 

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError as BadValue
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
@@ -42,20 +42,27 @@ INVITATIONS_JOB = "tenants.invitations"
 @transaction.atomic
 def tenant_create(*, tenant: Tenant, acting_user: Actor) -> Tenant:
     """Save a new workspace; provisioning does the rest. Needs the platform context. Raises: TenantExists."""
-    if Tenant.objects.filter(slug=tenant.slug).exists():
-        raise TenantExists(slug=tenant.slug)
-    tenant.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            tenant.save(force_insert=True)
+    except IntegrityError as error:  # the unique slug: asking first would lose a race
+        raise TenantExists(slug=tenant.slug) from error
     return tenant
 
 
 @transaction.atomic
-def member_add(*, tenant: Tenant, user: User, role: RoleCode, acting_user: Actor, name: str = "") -> Member:
-    """Give ``user`` a place in ``tenant``, there called ``name`` (default: as the account). Raises: Forbidden, MemberExists."""
+def member_add(
+    *, tenant: Tenant, user: User, role: RoleCode, acting_user: Actor, name: str | None = None
+) -> Member:
+    """Give ``user`` a place in ``tenant``, there called ``name`` (None: as the account). Raises: Forbidden, MemberExists."""
     require(acting_user, permissions.PEOPLE_EDIT, tenant.id)
-    if Member.objects.filter(tenant=tenant, user_id=user.id).exists():
-        raise MemberExists(email=user.email, tenant=tenant.name)
-    member = Member(tenant=tenant, user_id=user.id, email=user.email, name=name or user.name, role=role)
-    member.save(force_insert=True)
+    called = user.name if name is None else name
+    member = Member(tenant=tenant, user_id=user.id, email=user.email, name=called, role=role)
+    try:
+        with transaction.atomic():
+            member.save(force_insert=True)
+    except IntegrityError as error:  # the unique key: asking first would lose a race
+        raise MemberExists(email=user.email, tenant=tenant.name) from error
     event = MemberAdded(target_id=str(member.id), target_label=member.email, role=RoleCode(role).label)
     record(event, acting_user=acting_user, tenant_id=tenant.id)
     return member
@@ -74,16 +81,18 @@ def member_invite(*, tenant: Tenant, email: str, name: str, role: RoleCode, acti
     with context.shared_tables():
         known = User.objects.filter(email__iexact=email).first()
     user = known or user_create(email=email, name=name, password=None, acting_user=acting_user)
+    # Called as it was typed here: the account's name would tell what another workspace knows.
     member = member_add(tenant=tenant, user=user, role=role, name=name, acting_user=acting_user)
-    if known is None:
-        _invite(member, acting_user)
+    _invite(member, acting_user, is_new=known is None)
     return member
 
 
-def _invite(member: Member, acting_user: Actor) -> None:
-    Invitation(tenant_id=member.tenant_id, member=member, requested_by=acting_user.label).save(
-        force_insert=True
-    )
+def _invite(member: Member, acting_user: Actor, *, is_new: bool) -> None:
+    if is_new:
+        Invitation(tenant_id=member.tenant_id, member=member, requested_by=acting_user.label).save(
+            force_insert=True
+        )
+    # The same event and the same wake-up either way: the log must not tell who had an account.
     event = MemberInvited(target_id=str(member.id), target_label=member.email)
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
     with context.shared_tables():
@@ -151,6 +160,9 @@ def member_deactivate(*, member: Member, reason: str, acting_user: Actor) -> Mem
     Raises: Forbidden; LastAdmin, if no other active admin would remain.
     """
     require(acting_user, permissions.PEOPLE_DEACTIVATE, member.tenant_id)
+    member = Member.objects.select_related("tenant").select_for_update(of=("self",)).get(pk=member.pk)
+    if not member.is_active:  # the first reason and instant stay
+        return member
     if _is_last_admin(member):
         raise LastAdmin(email=member.email, tenant=member.tenant.name)
     member.is_active, member.deactivated_at, member.deactivation_reason = False, timezone.now(), reason

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts.models import User
+from accounts.signals import is_key_session
 from pages.objects import WorkspaceLink
 from tenants.models import RoleCode
 from tenants.selectors import Membership, memberships_of
@@ -30,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
     assert isinstance(user, User)
     if user.is_operator:
         return redirect("platform:workspaces")
-    memberships = memberships_of(user.id)
+    memberships = memberships_of(user.id, partners_only=is_key_session(request))
     if len(memberships) == 1:
         return redirect(f"/w/{memberships[0].tenant.slug}/")
     links = [workspace_link(membership) for membership in memberships]

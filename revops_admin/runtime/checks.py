@@ -45,7 +45,7 @@ def test(home: Path, arguments: list[str]) -> int:
     note = _chromium()
     try:
         ensure_services(test_home, durable=False)
-        command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments]
+        command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments]
         variables = os.environ | {"REVOPS_HOME": str(test_home)}
         code = subprocess.run(command, cwd=homes.project_root(), env=variables, check=False).returncode
     except KeyboardInterrupt:

@@ -114,7 +114,7 @@ def _processes(here: Place) -> Iterator[Process]:
     yield Process("sandbox", (python, "-m", "sandbox", *_sandbox_arguments(here)))
     configuration = str(homes.project_root() / "configs/process/gunicorn.py")
     yield Process("web", (python, "-m", "gunicorn", "-c", configuration, "revops_admin.wsgi"))
-    yield Process("worker", (*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"))
+    yield Process("worker", (*celery, "worker", "--loglevel", "INFO", "--concurrency", "4"))
     schedule = str(here.home / "run" / "beat")
     yield Process("beat", (*celery, "beat", "--loglevel", "INFO", "--schedule", schedule, "--pidfile", ""))
     yield Process(

@@ -10,12 +10,14 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
+from accounts.errors import KeyForOperator
 from accounts.models import User
 from accounts.services import access_key_issue, access_key_revoke, sessions_end
 from audit.models import PlatformEvent
 from isolation import context
 from isolation.actors import Actor
-from tenants.models import Member
+from tenants.models import Member, RoleCode, Tenant
+from tenants.services import member_add
 from tests.cast import OPERATOR, PASSWORD, PLANTER, user_of
 
 pytestmark = pytest.mark.django_db
@@ -146,3 +148,29 @@ def test_the_operator_actor_is_refused_to_others(rep: Member) -> None:
     with pytest.raises(PermissionError):
         user_of(rep).as_operator()
     assert Actor.system("x").is_trusted_everywhere
+
+
+class TestWhatAKeyOpens:
+    def test_is_never_an_operators_session(self, operator: User) -> None:
+        with pytest.raises(KeyForOperator):
+            access_key_issue(user=operator, label="gamma-labs", acting_user=PLANTER)
+
+    def test_ends_when_its_owner_becomes_an_operator(self, partner: Member) -> None:
+        user = user_of(partner)
+        _, secret = access_key_issue(user=user, label="gamma-labs", acting_user=PLANTER)
+        User.objects.filter(pk=user.pk).update(is_operator=True)
+        assert Client().post(KEY, {"access_key": secret}).status_code == 400
+
+    def test_is_the_partners_workspace_even_for_a_person_with_others(
+        self, partner: Member, acme: Tenant
+    ) -> None:
+        user = user_of(partner)
+        with context.tenant_wide(acme.id):
+            member_add(tenant=acme, user=user, role=RoleCode.CUSTOMER_ADMIN, acting_user=PLANTER)
+        _, secret = access_key_issue(user=user, label="gamma-labs", acting_user=PLANTER)
+        client = Client()
+        client.post(KEY, {"access_key": secret})
+        assert client.get("/")["Location"] == "/w/gamma-labs/"
+        assert client.get("/w/acme-corp/").status_code == 404
+        assert client.get("/api/v1/w/acme-corp/deals/").status_code == 404
+        assert [one["tenant"] for one in client.get("/api/v1/me/").json()["workspaces"]] == ["gamma-labs"]

@@ -1,0 +1,54 @@
+"""Which pages somebody can open: the program's whole route table, asked with that person's cookies."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests import cast
+from tests.browser.scene import Scene
+from tests.test_permission_table import NOBODY, SAMPLES, routes
+
+# Not pages of ours: Django admin has a look of its own, and signing out ends the visit.
+LEFT_OUT = ("account_logout",)
+
+
+def samples(scene: Scene) -> dict[str, str]:
+    """Real ids of Acme for the routes that name one thing."""
+    return {
+        "alerts:detail": str(scene.alert.id),
+        "alerts:rule": str(scene.alert.rule_id),
+        "operations:item": str(scene.item.id),
+        "people:person": str(scene.member.id),
+        "crm_sync:run": str(scene.run.id),
+        "crm_sync:rejected": str(scene.run.id),
+    }
+
+
+def addresses(scene: Scene, workspace: str) -> dict[str, str]:
+    """Every address that is no machine's, by route name, in that workspace."""
+    ids = samples(scene)
+    return {
+        route.name: route.address.replace(cast.ACME, workspace)
+        .replace(SAMPLES["external_id"], scene.deal)
+        .replace(str(NOBODY), ids.get(route.name, str(NOBODY)))
+        for route in routes()
+        if not route.is_api and route.name not in LEFT_OUT
+    }
+
+
+def pages(
+    web: str, known: dict[str, str], cookies: dict[str, str], *, but_not_of_anybody: bool = False
+) -> dict[str, str]:
+    """Those of the ``known`` addresses that answer this person with a page, not with a redirect or a download.
+
+    ``but_not_of_anybody`` leaves out what the signed-out can open too.
+    """
+    of_anybody = pages(web, known, {}) if but_not_of_anybody else {}
+    with httpx.Client(base_url=web, cookies=cookies, timeout=30) as http:
+        answers = {name: http.get(address) for name, address in known.items() if name not in of_anybody}
+    return {name: known[name] for name, answer in answers.items() if _is_page(answer)}
+
+
+def _is_page(answer: httpx.Response) -> bool:
+    is_page = answer.headers.get("content-type", "").startswith("text/html")
+    return answer.is_success and is_page and "attachment" not in answer.headers.get("content-disposition", "")
