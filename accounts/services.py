@@ -24,7 +24,7 @@ from accounts.events import (
 from accounts.models import AccessKey, User
 from audit.services import record_platform
 from isolation import context
-from isolation.actors import Actor
+from isolation.actors import Actor, ActorKind
 
 KEY_BYTES = 20  # 160 bits: a fast hash is enough for a secret that nobody chose
 
@@ -122,7 +122,8 @@ def access_key_use(*, secret: str) -> AccessKey:
 def sign_in_record(*, user: User, method: str, ip_address: str) -> None:
     """Put a finished sign-in on record."""
     event = SignedIn(target_id=str(user.id), target_label=user.email, method=method, ip_address=ip_address)
-    record_platform(event, acting_user=Actor.system("accounts.sign_in"))
+    person = Actor(kind=ActorKind.PERSON, label=user.email, user_id=user.id)
+    record_platform(event, acting_user=person)
 
 
 @transaction.atomic

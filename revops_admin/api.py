@@ -7,10 +7,11 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
+from rest_framework.views import APIView, set_rollback
 
-from isolation.errors import DomainError
+from isolation.errors import DomainError, NotFound
 
 _NO_JSON = "The body cannot be read. Send JSON, such as {}, with the header Content-Type: application/json."
 
@@ -51,3 +52,14 @@ def _first(detail: Any, field: str | None = None) -> tuple[str, str | None]:
 
 def _problem(status: int, code: str, message: str, field: str | None) -> Response:
     return Response({"error": {"code": code, "message": message, "field": field}}, status=status)
+
+
+class UnknownAddress(APIView):
+    """An address of the API that does not exist: the envelope of every other refusal, not a page."""
+
+    permission_classes = ()
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse every method."""
+        raise NotFound(what="API endpoint at this address")

@@ -12,6 +12,7 @@ import pipeline.api
 from rbac.api import MeView
 from revops_admin import health, metrics
 from revops_admin.admin_site import site
+from revops_admin.api import UnknownAddress
 from tenants.views import home
 
 Routes = list[URLPattern | URLResolver]
@@ -62,6 +63,7 @@ _api: Routes = [
         SpectacularSwaggerSplitView.as_view(url_name="api_schema", template_name="api/docs.html"),
         name="api_docs",
     ),
+    path("<path:address>", UnknownAddress.as_view(), name="api_unknown"),
 ]
 
 urlpatterns: Routes = [

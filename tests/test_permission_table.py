@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 NOBODY = UUID(int=0)
 SAMPLES = {
     "section": "health",
+    "address": "nowhere",
     "tenant": cast.ACME,
     "slug": cast.ACME,
     "external_id": "006NOTHERE",
@@ -151,6 +152,7 @@ ROUTES: dict[str, Line] = {
     "health_ready": Open(get=503),
     "metrics": Open(),
     # API
+    "api_unknown": Open(get=404, post=404),
     "api_me": SignedIn(anonymous=401),
     "api_schema": Open(),
     "api_docs": Open(),
