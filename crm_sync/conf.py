@@ -56,6 +56,11 @@ def attempts() -> int:
     return int(_setting("CRM_SYNC_ATTEMPTS", 5))
 
 
+def dispatch_seconds() -> float:
+    """How often the dispatcher looks by itself, for what fell due or was abandoned; everything else wakes it."""
+    return float(_setting("CRM_SYNC_DISPATCH_SECONDS", 15))
+
+
 def parallel_runs() -> int:
-    """Runs that may be at work at once over all workspaces."""
-    return int(_setting("CRM_SYNC_PARALLEL_RUNS", 4))
+    """Runs at work at once over all workspaces: fewer than a worker's processes, so that regular jobs find one free."""
+    return int(_setting("CRM_SYNC_PARALLEL_RUNS", 2))

@@ -34,6 +34,16 @@ class ConnectionRefused(DomainError):
     sentence = "{problem}"
 
 
+class ConnectionChanged(DomainError):
+    code = "crm_sync.connection_changed"
+    sentence = "The connection was changed while it was being tested. Test it again."
+
+
+class ConnectorMissing(DomainError):
+    code = "crm_sync.connector_missing"
+    sentence = "There is no {crm} connector yet, so this workspace cannot be synced. It can be connected once there is one."
+
+
 class CannotDecrypt(DomainError):
     code = "crm_sync.cannot_decrypt"
     sentence = (

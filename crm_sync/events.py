@@ -19,6 +19,19 @@ class ConnectionSaved(AuditEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConnectionTested(AuditEvent):
+    """A test that succeeded, which makes a connection that needed attention ("before") one to be read again."""
+
+    code: ClassVar = "crm_sync.connection_tested"
+    target_kind: ClassVar = "connection"
+    sentence: ClassVar = "The {target_label} connection was tested: {found}"
+    personal: ClassVar = frozenset[str]()
+
+    before: str
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScheduleSet(AuditEvent):
     code: ClassVar = "crm_sync.schedule_set"
     target_kind: ClassVar = "schedule"

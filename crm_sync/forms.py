@@ -35,7 +35,8 @@ class ConnectionForm(forms.Form):
     def __init__(self, data: QueryDict | None = None, *, connection: Connection) -> None:
         super().__init__(data, initial={"login_url": connection.login_url, "client_id": connection.client_id})
         kept = (
-            "A secret is stored. Leave this empty to keep it; it cannot be shown."
+            "A secret is stored and cannot be shown. Leave this empty to keep it; "
+            "a new host or client id needs it again."
             if connection.secret_encrypted
             else ""
         )

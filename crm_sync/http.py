@@ -25,7 +25,7 @@ class AddressGuard(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Judge, then send. Raises: ConfigurationProblem for an address that may not be reached."""
-        host = request.url.host
+        host = host_of(request.url)
         if host in conf.allowed_private_hosts():
             return super().handle_request(request)
         if request.url.scheme != "https":
@@ -40,6 +40,19 @@ class AddressGuard(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
+def host_of(url: httpx.URL) -> str:
+    """The host of an address, as people write it. Raises: ConfigurationProblem for one that no host can be called."""
+    try:
+        return url.host
+    except UnicodeError as error:
+        raise _not_a_host(url.raw_host.decode("ascii", "replace")) from error
+
+
+def _not_a_host(host: str) -> ConfigurationProblem:
+    sentence = f"“{host}” cannot be the name of a host. Check the address for a slip."
+    return ConfigurationProblem("address_invalid", sentence)
+
+
 def public_address(host: str, port: int) -> str:
     """An address of ``host``, all of whose addresses are public. Raises: ConfigurationProblem, PassingProblem."""
     try:
@@ -48,13 +61,16 @@ def public_address(host: str, port: int) -> str:
         raise PassingProblem(
             "name_unknown", f"There is no host {host}. Check the address for a slip."
         ) from error
-    private = [address for address in found if not ipaddress.ip_address(str(address).split("%")[0]).is_global]
+    except UnicodeError as error:
+        raise _not_a_host(host) from error
+    private = [address for address in found if not _is_public(str(address))]
     if private:
         sentence = (
             f"{host} is an address inside a private network and is not read. Use the CRM's public address."
         )
         raise ConfigurationProblem("address_private", sentence)
-    return str(sorted(found)[0])
+    # IPv4 first: not every network that resolves IPv6 addresses can reach them.
+    return str(min(found, key=lambda address: (":" in str(address), str(address))))
 
 
 @contextmanager
@@ -70,6 +86,11 @@ def network_problems(who: str) -> Iterator[None]:
         raise ConfigurationProblem("address_invalid", "The address must begin with https://.") from error
     except httpx.HTTPError as error:
         raise PassingProblem("connection_lost", f"The connection to {who} failed: {error}.") from error
+
+
+def _is_public(address: str) -> bool:
+    judged = ipaddress.ip_address(address.split("%")[0])
+    return judged.is_global and not judged.is_multicast
 
 
 def client(*, compress: bool = True) -> httpx.Client:

@@ -6,7 +6,7 @@ from alerts.registry import Metric, Unit, register
 register(
     Metric(
         code="crm_sync.sync_delay_minutes",
-        sentence="Minutes since the CRM was last read completely",
+        sentence="Time since the CRM was last read completely",
         unit=Unit.MINUTES,
         sql="""
             SELECT c.tenant_id, max(extract(epoch FROM now() - coalesce(c.last_synced_at, c.created_at)) / 60) AS value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from crm_sync.connectors import OBJECTS_READ
+from crm_sync.connectors import OBJECTS_READ, OPENERS
 from crm_sync.models import (
     Connection,
     ConnectionState,
@@ -24,10 +24,11 @@ from pages.times import duration
 from tenants.models import Tenant
 
 CONNECTION_BADGES = {
-    ConnectionState.NEW: Badge("Not set up", "neutral", "plug"),
+    ConnectionState.NEW: Badge("Not set up", "neutral", "plug-connected"),
     ConnectionState.ACTIVE: Badge("Connected", "good", "check"),
     ConnectionState.NEEDS_ATTENTION: Badge("Needs attention", "danger", "alert-circle"),
 }
+NO_CONNECTOR = Badge("No connector yet", "neutral", "plug-connected")
 SOURCE_NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot"}
 _LONGEST_SHOWN = 120
 
@@ -85,7 +86,7 @@ class IndexPage(Page):
     connection: Sequence[Definition]
     problem: str
     progress: Progress | None
-    runs: Table[RunRow]
+    runs: Table[RunRow] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,9 @@ def source_name(source: str) -> str:
 def connection_facts(
     connection: Connection, schedule: SyncSchedule | None, kept: int, tenant: Tenant
 ) -> list[Definition]:
-    """The connection card."""
+    """The connection card; of a CRM without a connector, only that."""
+    if connection.source not in OPENERS:
+        return [Definition("State", NO_CONNECTOR), Definition("CRM", source_name(connection.source))]
     zone = tenant.timezone
     facts = [
         Definition("State", CONNECTION_BADGES[ConnectionState(connection.state)]),
@@ -141,8 +144,8 @@ def run_row(run: SyncRun, tenant: Tenant) -> RunRow:
         url=url("run", tenant, run_id=run.id),
         when=local_time(run.started_at or run.requested_at, tenant.timezone),
         state=STATE_BADGES[run.state],
-        what="Full" if run.is_full else "Changes",
-        by="Schedule" if run.trigger == "schedule" else run.requested_by,
+        what="Everything" if run.is_full or run.touches_everything else "Changes",
+        by="the schedule" if run.trigger == "schedule" else run.requested_by,
         took=took(run),
         **_counted(run),
     )
@@ -182,7 +185,10 @@ def run_facts(run: SyncRun, tenant: Tenant) -> list[Definition]:
     zone = tenant.timezone
     return [
         Definition("State", STATE_BADGES[run.state]),
-        Definition("What", "Everything was read" if run.is_full else "What changed was read"),
+        Definition(
+            "What",
+            "Everything was read" if run.is_full or run.touches_everything else "What changed was read",
+        ),
         Definition("Asked for by", "the schedule" if run.trigger == "schedule" else run.requested_by),
         Definition("Started", local_time(run.started_at, zone)),
         Definition("Ended", local_time(run.finished_at, zone)),
@@ -195,6 +201,7 @@ def progress_of(run: SyncRun, results: Sequence[SyncObjectResult], tenant: Tenan
     """How far an active run is: each object is an equal share, within one the rows count. None for a run that is over."""
     if not run.is_active:
         return None
+    objects = OBJECTS_READ.get(run.connection.source, ())
     share = sum(1.0 if each.is_done else _share(each) for each in results)
     busy = next((each for each in results if each.is_begun and not each.is_done), None)
     label = f"Reading {busy.object_name}" if busy else "Waiting for a worker" if not results else "Reading"
@@ -206,7 +213,7 @@ def progress_of(run: SyncRun, results: Sequence[SyncObjectResult], tenant: Tenan
     return Progress(
         id="sync-progress",
         label=label,
-        percent=min(99, round(100 * share / OBJECTS_READ[run.connection.source])),
+        percent=min(99, round(100 * share / max(1, len(objects)))),
         detail=detail,
         poll_url=url("progress", tenant, run_id=run.id),
     )

@@ -22,7 +22,7 @@ _DUE = """
         FROM crm_sync_syncschedule s
         JOIN crm_sync_connection c ON c.tenant_id = s.tenant_id AND c.id = s.connection_id AND c.state = 'active'
         JOIN tenants_tenant w ON w.id = s.tenant_id AND w.is_active
-        WHERE s.due_at <= now() AND NOT s.is_paused
+        WHERE s.due_at <= statement_timestamp() AND NOT s.is_paused
         ORDER BY s.due_at
         LIMIT 500
         FOR UPDATE OF s SKIP LOCKED
@@ -36,21 +36,21 @@ _DUE = """
         ON CONFLICT (tenant_id, connection_id) WHERE state IN ('queued', 'running') DO NOTHING
     )
     UPDATE crm_sync_syncschedule s
-    SET due_at = greatest(s.due_at + make_interval(mins => s.every_minutes), now())
+    SET due_at = greatest(s.due_at + make_interval(mins => s.every_minutes), statement_timestamp())
     FROM due
     WHERE s.tenant_id = due.tenant_id AND s.id = due.id
 """
 # Each workspace's first run comes before any workspace's second.
 _WAITING = """
     SELECT tenant_id, id FROM crm_sync_syncrun
-    WHERE (state = 'queued' AND ready_at <= now()) OR (state = 'running' AND lease_until < now())
+    WHERE (state = 'queued' AND ready_at <= statement_timestamp()) OR (state = 'running' AND lease_until < statement_timestamp())
     ORDER BY row_number() OVER (PARTITION BY tenant_id ORDER BY requested_at), requested_at
     LIMIT greatest(%(parallel)s - (
-        SELECT count(*) FROM crm_sync_syncrun WHERE state = 'running' AND lease_until >= now()), 0)
+        SELECT count(*) FROM crm_sync_syncrun WHERE state = 'running' AND lease_until >= statement_timestamp()), 0)
 """
 _HAND_OUT = """
     UPDATE crm_sync_syncrun r
-    SET state = 'queued', lease_token = NULL, lease_until = NULL, ready_at = now() + make_interval(secs => %(seconds)s)
+    SET state = 'queued', lease_token = NULL, lease_until = NULL, ready_at = statement_timestamp() + make_interval(secs => %(seconds)s)
     FROM (SELECT tenant_id, id FROM crm_sync_syncrun
           WHERE id = ANY (%(ids)s) AND state IN ('queued', 'running') FOR UPDATE SKIP LOCKED) AS free
     WHERE r.tenant_id = free.tenant_id AND r.id = free.id

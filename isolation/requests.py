@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Concatenate, ParamSpec, Protocol, cast
 
 from django.contrib.auth.views import redirect_to_login
@@ -63,11 +64,12 @@ def workspace_of(request: HttpRequest, slug: str) -> Any:
 
 
 def workspace_view(
-    permission: str,
+    permission: str, *, is_inside: bool = True
 ) -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Make ``view(request, …)`` a page of ``/w/<tenant>/``: signed in, member, holder of ``permission``, inside the wall.
 
-    The page is rendered inside the context too; what streams later opens its own.
+    The page is rendered inside the context too; what streams later opens its own. ``is_inside=False`` is for a view that
+    waits for somebody else's server: it starts outside every context and transaction, and opens its own where it needs one.
     """
 
     def decorate(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -78,8 +80,9 @@ def workspace_view(
             inside = cast(InWorkspace, request)
             inside.workspace = workspace_of(request, tenant)
             tenant_id = inside.workspace.tenant.id
-            with context.of_actor(inside.workspace.actor, tenant_id):
-                require(inside.workspace.actor, permission, tenant_id)
+            require(inside.workspace.actor, permission, tenant_id)
+            wall = context.of_actor(inside.workspace.actor, tenant_id) if is_inside else nullcontext()
+            with wall:
                 return _rendered(view(inside, *args, **kwargs))
 
         guarded.required_permission = permission  # type: ignore[attr-defined]  # the permission table's tests read it

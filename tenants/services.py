@@ -33,6 +33,7 @@ from tenants.events import (
     SettingsSaved,
     TimezoneSet,
 )
+from tenants.hooks import call_after_member_added
 from tenants.models import Invitation, Member, RoleCode, SettingsVersion, Tenant, TenantKind
 from tenants.settings_schema import TenantSettings
 
@@ -65,6 +66,7 @@ def member_add(
         raise MemberExists(email=user.email, tenant=tenant.name) from error
     event = MemberAdded(target_id=str(member.id), target_label=member.email, role=RoleCode(role).label)
     record(event, acting_user=acting_user, tenant_id=tenant.id)
+    call_after_member_added(member)
     return member
 
 

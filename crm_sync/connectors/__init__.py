@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crm_sync.connectors.base import Source
+from crm_sync.connectors.base import ObjectSpec, Source
 from crm_sync.connectors.salesforce.client import Credentials
 from crm_sync.connectors.salesforce.objects import OBJECTS
 from crm_sync.connectors.salesforce.source import SalesforceSource
 from crm_sync.errors import SourceUnknown
 
-OBJECTS_READ: dict[str, int] = {"salesforce": len(OBJECTS)}
+OBJECTS_READ: dict[str, tuple[ObjectSpec, ...]] = {"salesforce": OBJECTS}
 OPENERS: dict[str, Callable[[Credentials], Source]] = {"salesforce": SalesforceSource}
 
 

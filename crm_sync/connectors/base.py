@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -155,7 +155,7 @@ class Source(Protocol):
     def open(self, spec: ObjectSpec, since: datetime | None) -> str:
         """Begin to read everything (None) or what changed; gives the place of the first page, to be stored."""
 
-    def pages(self, spec: ObjectSpec, since: datetime | None, place: str) -> Iterator[Page]:
+    def pages(self, spec: ObjectSpec, since: datetime | None, place: str) -> Generator[Page]:
         """The pages from a place on. Raises: PlaceLost, if the CRM no longer knows the place."""
 
     def allowance(self) -> Allowance | None:

@@ -21,8 +21,9 @@ from crm_sync.engine.run import Listener, Run
 from crm_sync.errors import ConnectionNotSetUp
 from crm_sync.events import ConnectionNeedsAttention
 from crm_sync.hooks import call_after_sync
-from crm_sync.models import Connection, ConnectionState, RunState, SyncRun
+from crm_sync.models import Connection, ConnectionState, RunState, SeenRow, SyncRun, TouchedDeal
 from crm_sync.secrets import decrypt
+from crm_sync.waking import wake_dispatcher
 from isolation import context
 from isolation.actors import Actor
 from isolation.errors import DomainError
@@ -101,6 +102,11 @@ def _succeed(lease: Lease, source: Source) -> None:
         _end(lease, state=RunState.SUCCEEDED, error_code="", error_message="")
         allowance = source.allowance()
         calls = {"api_calls_used": allowance.used, "api_calls_limit": allowance.limit} if allowance else {}
+        for leftovers in (
+            SeenRow,
+            TouchedDeal,
+        ):  # of runs before this one, which nobody will ask about any more
+            leftovers.objects.filter(tenant_id=lease.tenant_id).exclude(run_id=lease.run_id).delete()
         _connection(lease).update(
             state=ConnectionState.ACTIVE, error_code="", error_message="", last_synced_at=Now(), **calls
         )
@@ -152,7 +158,8 @@ def _requeue(lease: Lease, **values: object) -> None:
 
 
 def _let_go(lease: Lease, **values: object) -> None:
-    SyncRun.objects.filter(lease.held()).update(lease_token=None, lease_until=None, **values)
+    if SyncRun.objects.filter(lease.held()).update(lease_token=None, lease_until=None, **values):
+        wake_dispatcher()  # a run that waited for a free place, or this one, may begin
 
 
 def _connection(lease: Lease) -> QuerySet[Connection]:

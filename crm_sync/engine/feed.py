@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from types import TracebackType
 
@@ -14,6 +14,7 @@ from crm_sync.connectors.base import Page
 # Chunks are at most a quarter of a megabyte: 16 MB in flight.
 _CHUNKS_AHEAD = 64
 _LOOK_AROUND_SECONDS = 0.2
+_LONGEST_GOODBYE_SECONDS = 5.0
 
 
 class _EndOfPage:
@@ -34,7 +35,7 @@ class _Stopped(Exception):
 class Feed:
     """The pages of an iterator, fetched ahead by a thread. Pages are read in order, each to its end."""
 
-    def __init__(self, pages: Iterator[Page]) -> None:
+    def __init__(self, pages: Generator[Page]) -> None:
         self._pages = pages
         self._queue: queue.Queue[_Item] = queue.Queue(_CHUNKS_AHEAD)
         self._has_stopped = threading.Event()
@@ -48,31 +49,26 @@ class Feed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._has_stopped.set()
-        self._thread.join()
+        # A thread that waits for the network ends when its client is closed, a moment later.
+        self._thread.join(_LONGEST_GOODBYE_SECONDS)
 
     def _fetch(self) -> None:
-        with self._ending():
+        with suppress(_Stopped), closing(self._pages):
+            self._put(self._fetch_all())
+
+    def _fetch_all(self) -> _Item:
+        """Hand over all pages; gives what stands behind them: the end, or what went wrong."""
+        try:
             for page in self._pages:
                 self._put(page)
                 for chunk in page.chunks:
                     self._put(chunk)
                 self._put(_EndOfPage())
-
-    @contextmanager
-    def _ending(self) -> Iterator[None]:
-        end: _Item = _EndOfFeed()
-        try:
-            yield
         except _Stopped:
-            return
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the reader's thread
-            end = error
-        finally:
-            self._pages.close() if hasattr(self._pages, "close") else None
-        try:
-            self._put(end)
-        except _Stopped:
-            return
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is raised again, in the reader's thread
+            return error
+        return _EndOfFeed()
 
     def _put(self, item: _Item) -> None:
         while not self._has_stopped.is_set():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from crm_sync.engine.scope import Scope
-from crm_sync.engine.sql import STAGE, fillers, joins, values
+from crm_sync.engine.sql import STAGE, fillers, joins, staged, values
 
 NEW = "crm_new"  # the staged rows that are not in the mirror yet, or differ from it
 MERGED = "crm_merged"  # those rows as they are in the mirror now
@@ -45,14 +45,14 @@ def insert_all(scope: Scope) -> int | None:
         return None
 
 
-def merge(scope: Scope, staged: int) -> Merged:
-    """Bring the mirror up to the stage's ``staged`` rows, which are good and differ in their ids. Leaves the table MERGED."""
-    differing = _compare(scope)
+def merge(scope: Scope, rows: int) -> Merged:
+    """Bring the mirror up to the stage's ``rows`` rows, which are good and differ in their ids. Leaves the table MERGED."""
+    differing = scope.run(f"CREATE TEMPORARY TABLE {NEW} ON COMMIT DROP AS {comparison(scope)}")
     inserted = int(scope.scalar(f"SELECT count(*) FROM {NEW} WHERE existing_id IS NULL"))
     if differing:
         _upsert(scope)
     _note_merged(scope)
-    return Merged(inserted=inserted, changed=differing - inserted, unchanged=staged - differing)
+    return Merged(inserted=inserted, changed=differing - inserted, unchanged=rows - differing)
 
 
 def copied_columns(scope: Scope) -> list[str]:
@@ -61,22 +61,21 @@ def copied_columns(scope: Scope) -> list[str]:
     return sorted({theirs for reference in mine for theirs in reference.copies.values()})
 
 
-def _compare(scope: Scope) -> int:
+def comparison(scope: Scope) -> str:
+    """The SELECT of what is staged and not in the mirror, or not like this."""
     filled = values(scope.spec)
     incoming = ", ".join(f"{sql} AS {name}" for name, sql in filled.items())
     theirs, ours = (", ".join(f"{alias}.{name}" for name in filled) for alias in ("i", "t"))
     copies = [f"t.{name} IS DISTINCT FROM i.{name}" for name in copied_columns(scope)] or ["false"]
     deal = "t.opportunity_id" if "opportunity_id" in filled else "NULL::bigint"
-    return scope.run(
-        f"""
-        CREATE TEMPORARY TABLE {NEW} ON COMMIT DROP AS
-        SELECT i.*, t.id AS existing_id, {" OR ".join(copies)} AS has_new_copies, {deal} AS old_deal_id
-        FROM (SELECT {incoming} FROM {STAGE} s {joins(scope.spec)}) AS i
+    # Joined on the id as it came: behind the cast to varchar(40), which is not leak-proof, row security keeps it off the index.
+    return f"""
+        SELECT {theirs}, t.id AS existing_id, {" OR ".join(copies)} AS has_new_copies, {deal} AS old_deal_id
+        FROM (SELECT {incoming}, {staged(scope.spec.id_field)} AS own_id FROM {STAGE} s {joins(scope.spec)}) AS i
         LEFT JOIN {scope.table} t
-            ON t.tenant_id = %(tenant)s AND t.source = %(source)s AND t.external_id = i.external_id
+            ON t.tenant_id = %(tenant)s AND t.source = %(source)s AND t.external_id = i.own_id
         WHERE t.id IS NULL OR ({ours}) IS DISTINCT FROM ({theirs})
-        """
-    )
+    """
 
 
 def _upsert(scope: Scope) -> None:

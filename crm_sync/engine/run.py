@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
@@ -26,6 +26,9 @@ LONGEST_PAUSE_SECONDS = 60.0
 ANALYZE_FROM_ROWS = 1_000
 
 
+Work = Callable[[ObjectSpec, SyncObjectResult], None]
+
+
 class Listener(Protocol):
     """Hears how a run gets on."""
 
@@ -40,17 +43,23 @@ class Run:
         self._lease = lease
         self._source = source
         self._listener = listener
+        self._known: dict[str, tuple[ObjectSpec | None, str]] = {}
         with context.tenant_wide(lease.tenant_id):
             self._run = SyncRun.objects.get(pk=lease.run_id)
             self._connection = Connection.objects.get(pk=self._run.connection_id)
             self._currency = Tenant.objects.get(pk=lease.tenant_id).currency
 
     def sync_objects(self) -> None:
-        """Bring every object's mirror up to date. Raises: ConfigurationProblem, PassingProblem, LeaseLost."""
-        for position, spec in enumerate(self._source.objects()):
-            result = self._result(spec, position)
-            if not result.is_done:
-                self._sync_with_patience(spec, result)
+        """Bring every object's mirror up to date. Raises: ConfigurationProblem, PassingProblem, LeaseLost.
+
+        All objects are opened before the first is loaded: the CRM prepares its answers while others are merged.
+        """
+        specs = enumerate(self._source.objects())
+        objects = [(spec, self._result(spec, position)) for position, spec in specs]
+        for work in (self._prepare, self._sync):
+            for spec, result in objects:
+                if not result.is_done:
+                    self._patiently(work, spec, result)
 
     def _result(self, spec: ObjectSpec, position: int) -> SyncObjectResult:
         result: SyncObjectResult
@@ -63,12 +72,12 @@ class Run:
             )
         return result
 
-    def _sync_with_patience(self, spec: ObjectSpec, result: SyncObjectResult) -> None:
+    def _patiently(self, work: Work, spec: ObjectSpec, result: SyncObjectResult) -> None:
         """Try again after what passes; a try that got further than the last one does not count."""
         failures, place = 0, result.place
         while True:
             try:
-                return self._sync(spec, result)
+                return work(spec, result)
             except PassingProblem as problem:
                 failures = 1 if result.place != place else failures + 1
                 place = result.place
@@ -77,16 +86,28 @@ class Run:
                     raise
                 time.sleep(pause)
 
-    def _sync(self, spec: ObjectSpec, result: SyncObjectResult) -> None:
-        started = time.monotonic()
-        usable, note = self._source.usable(spec)
+    def _prepare(self, spec: ObjectSpec, result: SyncObjectResult) -> None:
+        """Begin and open an object, unless a run before this one did."""
+        usable, note = self._usable(spec)
         if usable is None:
             return self._skip(spec, result, note)
-        scope = self._scope(usable)
         if not result.is_begun:
-            self._begin(scope, result, note)
+            self._begin(self._scope(usable), result, note)
         if not result.place:
-            self._open(scope, result)
+            self._open(self._scope(usable), result)
+        return None
+
+    def _usable(self, spec: ObjectSpec) -> tuple[ObjectSpec | None, str]:
+        if spec.name not in self._known:
+            self._known[spec.name] = self._source.usable(spec)
+        return self._known[spec.name]
+
+    def _sync(self, spec: ObjectSpec, result: SyncObjectResult) -> None:
+        """Load an object from where it stands to its end."""
+        self._prepare(spec, result)
+        usable, _ = self._usable(spec)
+        assert usable is not None  # what is not usable is done by now
+        scope, started = self._scope(usable), time.monotonic()
         try:
             with Feed(self._source.pages(usable, result.since, result.place)) as pages:
                 for page in pages:
@@ -95,7 +116,6 @@ class Run:
         except PlaceLost:
             self._close(result)
             raise
-        return None
 
     def _scope(self, spec: ObjectSpec) -> Scope:
         return Scope(
@@ -168,9 +188,6 @@ class Run:
             counts = batch.load(scope, page, result)
             if not page.after:
                 counts = self._finish(scope, result, counts)
-            if counts.inserted > ANALYZE_FROM_ROWS:
-                # Without fresh statistics whatever reads the new rows next may be planned for an empty table.
-                scope.run("SELECT crm_sync_analyze(%(table)s)", table=scope.table)
             self._count(result, counts)
             _save(
                 result,
@@ -187,6 +204,9 @@ class Run:
         elif result.since is None:
             removed = remove.unseen(scope)
             counts = Counts(**{**vars(counts), "deleted": counts.deleted + removed})
+        if result.rows_inserted + counts.inserted > ANALYZE_FROM_ROWS:
+            # Without fresh statistics whatever reads the new rows next may be planned for an empty table.
+            scope.run("SELECT crm_sync_analyze(%(table)s)", table=scope.table)
         SyncCursor.objects.update_or_create(
             tenant_id=self._lease.tenant_id,
             connection=self._connection,

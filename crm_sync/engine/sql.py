@@ -36,6 +36,8 @@ _NO_DECIMALS = (
     "XPF",
 )
 _THREE_DECIMALS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+# Outside these years a value is a slip, and at their far ends neither Python nor a time zone's offset can hold it.
+_FIRST_YEAR, _LAST_YEAR = "1900", "2999"
 _LARGEST_AMOUNT = "9e14"  # in major units; minor units must fit a bigint
 
 
@@ -210,11 +212,13 @@ def _column_checks(column: Column) -> Iterator[Check]:
         case Kind.DATE:
             is_good = f"{text} LIKE '____-__-__' AND pg_input_is_valid({text}, 'date')"
             yield Check(field, _given_and_not(text, is_good), "is not a date; a date looks like 2026-03-31")
+            yield _year_check(field, text)
         case Kind.INSTANT:
             is_good = f"{text} LIKE '____-__-__T__:__:__%%' AND pg_input_is_valid({text}, 'timestamptz')"
             yield Check(
                 field, _given_and_not(text, is_good), "is not a time; a time looks like 2026-03-31T09:30:00Z"
             )
+            yield _year_check(field, text)
         case Kind.MONEY:
             is_good = _number_between(text, f"-{_LARGEST_AMOUNT}", _LARGEST_AMOUNT)
             yield Check(
@@ -234,6 +238,13 @@ def _column_checks(column: Column) -> Iterator[Check]:
             )
         case Kind.TEXT | Kind.NAME:
             pass
+
+
+def _year_check(field: str, text: str) -> Check:
+    # As text, without a cast: what is no date at all is told first, and both begin with four digits.
+    is_good = f"""left({text}, 4) COLLATE "C" BETWEEN '{_FIRST_YEAR}' AND '{_LAST_YEAR}'"""
+    reason = f"is outside the years {_FIRST_YEAR} to {_LAST_YEAR}; enter the year that was meant"
+    return Check(field, _given_and_not(text, is_good), reason)
 
 
 def _given_and_not(text: str, is_good: str) -> str:

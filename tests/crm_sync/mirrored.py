@@ -36,7 +36,16 @@ class Expected:
     """The mirror of an organisation, from snapshots of its live rows."""
 
     def __init__(self, crm: Crm) -> None:
-        names = ("User", "Account", "Contact", "Opportunity", "OpportunityContactRole", "OpportunityHistory", "Task", "Event")
+        names = (
+            "User",
+            "Account",
+            "Contact",
+            "Opportunity",
+            "OpportunityContactRole",
+            "OpportunityHistory",
+            "Task",
+            "Event",
+        )
         self._rows = {name: {row["Id"]: row for row in crm.client.snapshot(name)} for name in names}
 
     def all(self) -> dict[type[MirrorModel], Rows]:
@@ -51,7 +60,10 @@ class Expected:
         }
 
     def _of(self, name: str, make: Callable[[Row], dict[str, Any]]) -> Rows:
-        return {key: {"modified_at": _instant(row["SystemModstamp"]), **make(row)} for key, row in self._rows[name].items()}
+        return {
+            key: {"modified_at": _instant(row["SystemModstamp"]), **make(row)}
+            for key, row in self._rows[name].items()
+        }
 
     def _known(self, name: str, key: str) -> str | None:
         """The external id that an internal id must lead to."""
@@ -63,7 +75,11 @@ class Expected:
     def _about_deal(self, key: str) -> dict[str, Any]:
         deal = self._rows["Opportunity"].get(key)
         owner = self._known("User", deal["OwnerId"]) if deal else None
-        return {"opportunity_external_id": key, "opportunity_id": key if deal else None, "deal_owner_id": owner}
+        return {
+            "opportunity_external_id": key,
+            "opportunity_id": key if deal else None,
+            "deal_owner_id": owner,
+        }
 
     def _owner(self, row: Row) -> dict[str, Any]:
         return {
@@ -110,7 +126,12 @@ class Expected:
         }  # fmt: skip
 
     def _task(self, row: Row) -> dict[str, Any]:
-        return {**self._event(row), "kind": "task", "status": row["Status"], "is_closed": row["IsClosed"] == "true"}
+        return {
+            **self._event(row),
+            "kind": "task",
+            "status": row["Status"],
+            "is_closed": row["IsClosed"] == "true",
+        }
 
     def _event(self, row: Row) -> dict[str, Any]:
         return {
@@ -129,7 +150,10 @@ def mirror(crm: Crm) -> dict[type[MirrorModel], Rows]:
     models = (Owner, Account, Contact, Opportunity, ContactRole, StageChange, Activity)
     with context.tenant_wide(crm.tenant.id):
         keys = {model: dict(model.objects.values_list("id", "external_id")) for model in models}
-        return {model: {row["external_id"]: _shown(row, keys) for row in model.objects.values()} for model in models}
+        return {
+            model: {row["external_id"]: _shown(row, keys) for row in model.objects.values()}
+            for model in models
+        }
 
 
 def _shown(row: dict[str, Any], keys: Mapping[type[MirrorModel], Mapping[int, str]]) -> dict[str, Any]:

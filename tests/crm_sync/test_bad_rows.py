@@ -75,7 +75,11 @@ class TestBadRows:
     def test_wait_for_an_owner_who_comes_later(self, serve_files: ServeFiles) -> None:
         crm = serve_files(User=USERS, Opportunity=DEALS)
         crm.sync()
-        crm.client.control("create", object="User", fields={"Id": "005NOBODY", "Username": "n@x", "LastName": "N", "Email": "n@x.test"})
+        crm.client.control(
+            "create",
+            object="User",
+            fields={"Id": "005NOBODY", "Username": "n@x", "LastName": "N", "Email": "n@x.test"},
+        )
         crm.sync()
         assert "006OWNER" in deals(crm)
         assert "006OWNER" not in crm.kept_aside()
@@ -83,7 +87,12 @@ class TestBadRows:
     def test_do_not_touch_what_was_good_before(self, crm: Crm) -> None:
         crm.sync()
         deal = crm.some_deal()
-        crm.client.control("update", object="Opportunity", id=deal["Id"], fields={"LastActivityDate": "soon", "NextStep": "later"})
+        crm.client.control(
+            "update",
+            object="Opportunity",
+            id=deal["Id"],
+            fields={"LastActivityDate": "soon", "NextStep": "later"},
+        )
         run = crm.sync()
         assert run.rows_rejected >= 1
         with context.tenant_wide(crm.tenant.id):
@@ -96,7 +105,10 @@ class TestBadRows:
         assert_equal(crm)
 
     def test_that_share_an_id_count_once(self, serve_files: ServeFiles) -> None:
-        twice = HEAD + "006X,First,Proposal,2026-12-01,1,005A,60,false\n006X,Second,Proposal,2026-12-01,1,005A,60,false\n"
+        twice = (
+            HEAD
+            + "006X,First,Proposal,2026-12-01,1,005A,60,false\n006X,Second,Proposal,2026-12-01,1,005A,60,false\n"
+        )
         crm = serve_files(User=USERS, Opportunity=twice)
         run = crm.sync()
         assert run.state == RunState.SUCCEEDED

@@ -66,7 +66,12 @@ class TestASecondSync:
         crm.sync()
         before = writes()
         run = crm.sync()
-        assert (run.state, run.rows_inserted, run.rows_changed, run.rows_deleted) == (RunState.SUCCEEDED, 0, 0, 0)
+        assert (run.state, run.rows_inserted, run.rows_changed, run.rows_deleted) == (
+            RunState.SUCCEEDED,
+            0,
+            0,
+            0,
+        )
         assert writes() == before
 
     def test_that_reads_everything_writes_nothing_either(self, crm: Crm) -> None:
@@ -81,9 +86,13 @@ class TestASecondSync:
     def test_brings_changes_and_names_the_deals_they_are_about(self, crm: Crm) -> None:
         crm.sync()
         deal, other = crm.some_deal(0), crm.some_deal(1)
-        crm.client.control("update", object="Opportunity", id=deal["Id"], fields={"StageName": "Proposal", "Amount": 1234.56})
         crm.client.control(
-            "create", object="Task", fields={"WhatId": other["Id"], "Subject": "Call", "OwnerId": other["OwnerId"]}
+            "update", object="Opportunity", id=deal["Id"], fields={"StageName": "Proposal", "Amount": 1234.56}
+        )
+        crm.client.control(
+            "create",
+            object="Task",
+            fields={"WhatId": other["Id"], "Subject": "Call", "OwnerId": other["OwnerId"]},
         )
         run = crm.sync()
         assert run.rows_inserted >= 1
@@ -98,7 +107,9 @@ class TestASecondSync:
         settings.CRM_REST_ROWS = 0
         crm.sync()
         deal = crm.some_deal()
-        crm.client.control("update", object="Opportunity", id=deal["Id"], fields={"NextStep": "Ring \"Bo\",\nthen write"})
+        crm.client.control(
+            "update", object="Opportunity", id=deal["Id"], fields={"NextStep": 'Ring "Bo",\nthen write'}
+        )
         crm.client.control("delete", object="Opportunity", id=crm.some_deal(5)["Id"])
         crm.sync()
         assert_equal(crm)
@@ -108,7 +119,9 @@ class TestASecondSync:
         deal = next(row for row in crm.client.snapshot("Opportunity") if row["AccountId"])
         heir = next(row for row in crm.client.snapshot("User") if row["Id"] != deal["OwnerId"])
         crm.client.control("update", object="Opportunity", id=deal["Id"], fields={"OwnerId": heir["Id"]})
-        crm.client.control("update", object="Account", id=deal["AccountId"], fields={"Name": "Renamed & Sons"})
+        crm.client.control(
+            "update", object="Account", id=deal["AccountId"], fields={"Name": "Renamed & Sons"}
+        )
         crm.sync()
         assert_equal(crm)
 
@@ -187,7 +200,9 @@ class TestAfterASync:
         self, crm: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen: list[tuple[int, str, Any]] = []
-        monkeypatch.setattr(hooks, "_after_sync", [lambda tenant, run: seen.append((tenant, run.state, run.id))])
+        monkeypatch.setattr(
+            hooks, "_after_sync", [lambda tenant, run: seen.append((tenant, run.state, run.id))]
+        )
         run = crm.sync()
         assert seen == [(crm.tenant.id, RunState.RUNNING, run.id)]
         with context.tenant_wide(crm.tenant.id):

@@ -21,7 +21,12 @@ class TestWhatPasses:
         "fault",
         [
             {"kind": "status", "status": 500, "path_contains": "/results"},
-            {"kind": "status", "status": 429, "path_contains": "/jobs/query", "headers": {"Retry-After": "0"}},
+            {
+                "kind": "status",
+                "status": 429,
+                "path_contains": "/jobs/query",
+                "headers": {"Retry-After": "0"},
+            },
             {"kind": "status", "status": 403, "path_contains": "/describe"},
             {"kind": "status", "status": 503, "path_contains": "oauth2/token"},
             {"kind": "status", "status": 401, "path_contains": "/updated"},

@@ -6,7 +6,7 @@ A place is ``bulk:<job id>:<locator>``: a job keeps its result for days, and any
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from crm_sync import conf, http
@@ -36,7 +36,7 @@ def _place(job_id: str, locator: str) -> str:
     return f"bulk:{job_id}:{locator}"
 
 
-def pages(client: Client, place: str, page_rows: int) -> Iterator[Page]:
+def pages(client: Client, place: str, page_rows: int) -> Generator[Page]:
     """The pages of a job from a place on, waiting for it first. Each must be read to its end before the next.
 
     Raises: PlaceLost for a job that failed, was aborted or is forgotten: it must be ordered anew.

@@ -43,7 +43,8 @@ class Client:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         # Compression saves a long line, and only costs time where the CRM is this very machine.
-        is_near = httpx.URL(credentials.login_url).host in conf.allowed_private_hosts()
+        with http.network_problems("Salesforce"):
+            is_near = http.host_of(httpx.URL(credentials.login_url)) in conf.allowed_private_hosts()
         self._http = http.client(compress=not is_near)
         self._token: Token | None = None
         self._clock_ahead = timedelta(0)

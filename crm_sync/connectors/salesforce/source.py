@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -99,7 +99,7 @@ class SalesforceSource:
                 return rest.PLACE
         return bulk.start(self._client, query, with_deleted=with_deleted)
 
-    def pages(self, spec: ObjectSpec, since: datetime | None, place: str) -> Iterator[Page]:
+    def pages(self, spec: ObjectSpec, since: datetime | None, place: str) -> Generator[Page]:
         """See ``Source``."""
         if place == rest.PLACE:
             with_deleted = since is not None and bool(spec.deleted_field)

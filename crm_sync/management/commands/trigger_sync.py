@@ -13,12 +13,14 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from crm_sync.connectors import opener_of
+from crm_sync.connectors import OBJECTS_READ, opener_of
 from crm_sync.connectors.base import ObjectSpec
 from crm_sync.engine.execute import execute
 from crm_sync.engine.lease import claim
+from crm_sync.engine.run import Listener
 from crm_sync.errors import ConnectionMissing
 from crm_sync.models import Connection, RunState, SyncObjectResult, SyncRun
+from crm_sync.selectors import results_of
 from crm_sync.services import sync_request
 from isolation import context
 from isolation.actors import Actor
@@ -30,6 +32,7 @@ ACTOR = Actor.system("trigger_sync")
 RUN_FAILED, BAD_INPUT = 1, 2
 _COUNTERS = ("read", "inserted", "changed", "unchanged", "deleted", "rejected")
 _OURS = timedelta(minutes=1)
+_LOOK_EVERY_SECONDS = 1
 
 
 class Command(BaseCommand):
@@ -75,9 +78,8 @@ class Command(BaseCommand):
         lease = claim(tenant.id, run.id)
         if lease is None:
             self.stderr.write("A worker has a sync of this customer in hand already; waiting for it.")
-            return _watch(tenant.id, run)
         with Progressing(is_silent=options["json"]) as listener:
-            return execute(lease, listener)
+            return execute(lease, listener) if lease else _watch(run, connection.source, listener)
 
     def _tell(self, run: SyncRun, as_json: bool) -> None:
         if as_json:
@@ -99,13 +101,23 @@ def _connection(customer: str, source: str) -> tuple[Tenant, Connection]:
     return tenant, connection
 
 
-def _watch(tenant_id: int, run: SyncRun) -> SyncRun:
+def _watch(run: SyncRun, source: str, listener: Listener) -> SyncRun:
+    """Tell ``listener`` what a worker does with a run, until it is over."""
+    specs = {spec.name: spec for spec in OBJECTS_READ[source]}
+    told: dict[str, tuple[int, bool]] = {}
     while True:
-        with context.tenant_wide(tenant_id):
+        with context.tenant_wide(run.tenant_id):
+            # The run first, so that the results of one that is over are all there.
             run = SyncRun.objects.get(pk=run.pk)
+            results = results_of(run)
+        for result in results:
+            stand = (result.rows_read, result.is_done)
+            if result.is_begun and told.get(result.object_name) != stand:
+                told[result.object_name] = stand
+                listener(result, specs[result.object_name])
         if not run.is_active:
             return run
-        time.sleep(1)
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def _document(run: SyncRun) -> dict[str, Any]:
