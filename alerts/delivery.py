@@ -1,23 +1,28 @@
 """The outbox: rows are claimed with a lease, sent outside every transaction, and marked sent only afterwards.
 
-A sender that dies leaves its row leased; when the lease has run out somebody else sends it. So a message may go out twice
-under the same idempotency key, but never not at all.
+A claim only keeps other dispatchers off for a while. The try counts, and its lease begins, when the sender starts: a message that
+waited in line too long is simply due again. A sender that dies leaves its row leased; when the lease has run out somebody else
+sends it. So a message may go out twice under the same idempotency key, but never not at all.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from alerts import wording
-from alerts.channels.base import ChannelError, Message, PermanentError, find
+from alerts import reach, wording
+from alerts.channels.base import ChannelError, Message, PermanentError, SilentError, find
 from alerts.models import (
     Alert,
     Audience,
@@ -35,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 BATCH = 200
+IN_ONE_HAND = 20  # messages of one workspace and channel that one worker sends in turn
+ONE_HANDS_TIME = timedelta(seconds=30)
 MAX_ATTEMPTS = 12  # with the waits below: about six hours of an absent server
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
@@ -55,9 +62,9 @@ _CLAIM = """
         FOR UPDATE OF d SKIP LOCKED
     )
     UPDATE alerts_delivery d
-    SET state = 'sending', attempts = d.attempts + 1, leased_until = now() + make_interval(secs => %(lease)s)
+    SET state = 'sending', leased_until = now() + make_interval(secs => %(lease)s)
     FROM free WHERE d.tenant_id = free.tenant_id AND d.id = free.id
-    RETURNING d.tenant_id, d.id, d.attempts
+    RETURNING d.tenant_id, d.channel, d.id, d.attempts
 """
 
 
@@ -72,11 +79,12 @@ _DIED = f"The program stopped in the middle of sending, {MAX_ATTEMPTS} times."
 
 @dataclass(frozen=True)
 class Claim:
-    """One row to send. ``attempt`` is the fence: a sender whose claim was passed on can no longer fail the row."""
+    """One row to send. ``tries`` before this one are the fence: of several claims of a row only one can be started."""
 
     tenant_id: int
+    channel: str
     delivery_id: UUID
-    attempt: int
+    tries: int
 
 
 def claim_due(batch: int = BATCH) -> list[Claim]:
@@ -95,25 +103,77 @@ def _give_up() -> None:
         _tell_admins(delivery, _DIED)
 
 
+def in_hands(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """The claims in small batches, each of one workspace and one channel."""
+
+    def place(claim: Claim) -> tuple[int, str]:
+        return claim.tenant_id, claim.channel
+
+    for _, some in itertools.groupby(sorted(claims, key=place), key=place):
+        alike = list(some)
+        yield from (alike[start : start + IN_ONE_HAND] for start in range(0, len(alike), IN_ONE_HAND))
+
+
+def send_in_turn(claims: Sequence[Claim]) -> None:
+    """Send these one after the other for about half a minute; what is left then is due again at once."""
+    end = time.monotonic() + ONE_HANDS_TIME.total_seconds()
+    for claim in claims:
+        if time.monotonic() < end:
+            send(claim)
+        else:
+            _put_back(claim, timedelta(0))
+
+
 def send(claim: Claim) -> DeliveryState | None:
-    """Send one claimed row and note what came of it; None where somebody else has it now or it is done."""
+    """Send one claimed row and note what came of it; None where somebody else has it now or it is done.
+
+    ``PENDING`` without a counted try where the far side is known to keep silent.
+    """
+    if not _is_reachable(claim.channel):
+        return _put_back(claim, reach.PAUSE * _jitter())
+    delivery = _started(claim)
+    if delivery is None:
+        return None
     with context.tenant_wide(claim.tenant_id):
-        delivery = _claimed(claim)
-        if delivery is None:
-            return None
         message = message_of(delivery)
     try:
         _hand_over(delivery, message)
     except ChannelError as error:
-        return _not_sent(claim, delivery, error)
+        (reach.kept_silent if isinstance(error, SilentError) else reach.answered)(claim.channel)
+        return _not_sent(delivery, error)
+    reach.answered(claim.channel)
     return DeliveryState.SENT
 
 
-def _claimed(claim: Claim) -> Delivery | None:
-    rows = Delivery.objects.select_related("alert", "tenant").filter(
-        pk=claim.delivery_id, attempts=claim.attempt
+def _is_reachable(channel: str) -> bool:
+    kind = find(channel)
+    return kind is None or kind.is_local or reach.may_try(channel)
+
+
+def _put_back(claim: Claim, wait: timedelta) -> DeliveryState | None:
+    with context.tenant_wide(claim.tenant_id):
+        is_mine = _claimed(claim).update(
+            state=DeliveryState.PENDING, leased_until=None, next_attempt_at=Now() + wait
+        )
+    return DeliveryState.PENDING if is_mine else None
+
+
+def _claimed(claim: Claim) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        tenant_id=claim.tenant_id,
+        pk=claim.delivery_id,
+        attempts=claim.tries,
+        state=DeliveryState.SENDING,
     )
-    return rows.filter(state=DeliveryState.SENDING).first()
+
+
+def _started(claim: Claim) -> Delivery | None:
+    """Count the try and begin its lease, with the row as it is now; None where another sender was first."""
+    with context.tenant_wide(claim.tenant_id):
+        if not _claimed(claim).update(attempts=F("attempts") + 1, leased_until=Now() + LEASE):
+            return None
+        rows = Delivery.objects.select_related("alert", "tenant").filter(tenant_id=claim.tenant_id)
+        return rows.filter(pk=claim.delivery_id).first()
 
 
 def _hand_over(delivery: Delivery, message: Message) -> None:
@@ -137,31 +197,35 @@ def _mark_sent(delivery: Delivery) -> None:
     )
 
 
-def _not_sent(claim: Claim, delivery: Delivery, error: ChannelError) -> DeliveryState | None:
-    final = isinstance(error, PermanentError) or claim.attempt >= MAX_ATTEMPTS
+def _not_sent(delivery: Delivery, error: ChannelError) -> DeliveryState | None:
+    tries = delivery.attempts
+    final = isinstance(error, PermanentError) or tries >= MAX_ATTEMPTS
     state = DeliveryState.FAILED if final else DeliveryState.PENDING
-    with context.tenant_wide(claim.tenant_id):
-        mine = Delivery.objects.filter(pk=delivery.pk, attempts=claim.attempt, state=DeliveryState.SENDING)
+    with context.tenant_wide(delivery.tenant_id):
+        mine = Delivery.objects.filter(pk=delivery.pk, attempts=tries, state=DeliveryState.SENDING)
         if not mine.update(
             state=state,
             error=str(error),
             leased_until=None,
-            next_attempt_at=Now() + wait_after(claim.attempt),
+            next_attempt_at=Now() + wait_after(tries),
         ):
             return None
         if isinstance(error, PermanentError):
             _block(delivery, str(error))
         elif final:
             _tell_admins(delivery, f"{MAX_ATTEMPTS} tries failed. The last answer was: {error}")
-    logger.warning("Message %s was not sent at try %s: %s", delivery.idempotency_key, claim.attempt, error)
+    logger.warning("Message %s was not sent at try %s: %s", delivery.idempotency_key, tries, error)
     return state
 
 
 def wait_after(attempt: int) -> timedelta:
     """How long to wait after the ``attempt``-th failed try: doubling from 30 s up to an hour, each half to one and a half times."""
     doubled = FIRST_WAIT * (1 << min(attempt - 1, 10))
-    jitter: float = random.uniform(*JITTER)  # noqa: S311  # spreads load, guards nothing
-    return min(doubled, LONGEST_WAIT) * jitter
+    return min(doubled, LONGEST_WAIT) * _jitter()
+
+
+def _jitter() -> float:
+    return random.uniform(*JITTER)  # noqa: S311  # spreads load, guards nothing
 
 
 def _block(delivery: Delivery, reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -43,6 +43,9 @@ from tenants.models import Member
 
 LONGEST_COOLDOWN_MINUTES = 7 * 24 * 60
 SHORTEST_COOLDOWN_MINUTES = 5
+# Notices carry the database's clock, which may run a little ahead of ours.
+_CLOCK_SLACK = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What a threshold of that unit may be, and how the bound is said.
 BOUNDS: dict[Unit, tuple[float, float, str]] = {
@@ -228,8 +231,16 @@ def recipient_unblock(*, blocked: BlockedRecipient, acting_user: Actor) -> None:
 
 @transaction.atomic
 def notices_mark_read(*, member: Member, until: datetime, acting_user: Actor) -> None:
-    """Note that ``member`` has read the notices up to ``until``; never moves back. Raises: Forbidden."""
+    """Note that ``member`` has read the notices up to ``until``; never moves back.
+
+    Raises: Forbidden; InvalidInput for an instant in the future or before 1970.
+    """
     require(acting_user, permissions.VIEW, member.tenant_id)
+    if not _EPOCH <= until <= timezone.now() + _CLOCK_SLACK:
+        problem = (
+            "“until” lies in the future or before 1970. Use the instant of the newest notice that was read."
+        )
+        raise InvalidInput(field="until", problem=problem)
     NoticeMark.objects.bulk_create(
         [NoticeMark(tenant_id=member.tenant_id, member=member, seen_at=until)], ignore_conflicts=True
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from alerts import wording
+from alerts.channels.in_app import WHOLE_WORKSPACE
 from alerts.models import (
     Alert,
     BlockedRecipient,
@@ -21,10 +22,11 @@ from alerts.models import (
 )
 from alerts.selectors import ChannelStatus
 from pages.objects import SEVERITY_BADGES, Action, Badge, Definition, ListPage, Page, Table
-from pages.templatetags.formats import local_time
+from pages.templatetags.formats import count, local_time
 from pages.times import ago, duration
 from tenants.models import Tenant
 
+_EVERYONE = "Everyone in the workspace"
 _OPEN = Badge("Open", "danger", "bell")
 _TAKEN_ON = Badge("Acknowledged", "info", "user")
 _CLOSED = Badge("Closed", "good", "check")
@@ -111,12 +113,12 @@ class BlockedRow:
     recipient: str
     reason: str
     when: str
-    lift: Action | None
+    lift: Action
 
 
 @dataclass(frozen=True)
 class ChannelCard:
-    """A channel, whom it reaches, and whom it no longer reaches."""
+    """A channel, whom it reaches, and whom it no longer reaches; addresses are for those who may change them."""
 
     label: str
     state: Badge
@@ -203,11 +205,11 @@ def delivery_row(
     return DeliveryRow(
         what=DeliveryKind(delivery.kind).label,
         channel=labels.get(delivery.channel, delivery.channel),
-        recipient=recipient_words(delivery.recipient),
+        recipient=recipient_words(delivery.recipient) if may_edit else _unnamed(delivery.recipient),
         state=_DELIVERY_STATES[delivery.state],
         when=_delivery_when(delivery, tenant.timezone),
         tries=delivery.attempts,
-        error=delivery.error,
+        error=delivery.error if may_edit else "",  # it may quote the address
         resend=again if finished and may_edit else None,
     )
 
@@ -222,7 +224,20 @@ def _delivery_when(delivery: Delivery, zone: str) -> str:
 
 def recipient_words(recipient: str) -> str:
     """A recipient as people call it."""
-    return "Everyone in the workspace" if recipient == "workspace" else recipient
+    return _EVERYONE if recipient == WHOLE_WORKSPACE else recipient
+
+
+def _unnamed(recipient: str) -> str:
+    """A recipient for readers who need not know the address."""
+    return _EVERYONE if recipient == WHOLE_WORKSPACE else "1 recipient"
+
+
+def _reached_words(recipients: Sequence[str], *, may_edit: bool) -> str:
+    if not recipients:
+        return "Nobody: add addresses to the settings, or an admin to the workspace."
+    if may_edit or recipients == [WHOLE_WORKSPACE]:
+        return ", ".join(map(recipient_words, recipients))
+    return count(len(recipients), "recipient")
 
 
 def notice_row(notice: Notice, zone: str, seen: datetime | None) -> NoticeRow:
@@ -244,7 +259,7 @@ def channel_card(
     """How the rules page shows a channel."""
     is_on, here = status.channel.is_enabled, [b for b in blocked if b.channel == status.channel.kind]
     stopped = {b.recipient for b in here}
-    reached = [recipient_words(r) for r in status.recipients if r not in stopped]
+    reached = [r for r in status.recipients if r not in stopped]
     switch = Action(
         "Switch off" if is_on else "Switch on",
         url("channel_switch", tenant, channel_id=status.channel.id) + f"?to={'off' if is_on else 'on'}",
@@ -253,18 +268,17 @@ def channel_card(
     return ChannelCard(
         label=status.label,
         state=Badge("On", "good", "check") if is_on else Badge("Off", "neutral", "circle-x"),
-        recipients=", ".join(reached)
-        or "Nobody: add addresses to the settings, or an admin to the workspace.",
-        blocked=[_blocked_row(b, tenant, may_edit=may_edit) for b in here],
+        recipients=_reached_words(reached, may_edit=may_edit),
+        blocked=[_blocked_row(b, tenant) for b in here] if may_edit else [],
         switch=switch if may_edit else None,
     )
 
 
-def _blocked_row(blocked: BlockedRecipient, tenant: Tenant, *, may_edit: bool) -> BlockedRow:
+def _blocked_row(blocked: BlockedRecipient, tenant: Tenant) -> BlockedRow:
     lift = Action("Try again", url("unblock", tenant, blocked_id=blocked.id), icon="refresh", method="post")
     return BlockedRow(
         recipient=blocked.recipient,
         reason=blocked.reason,
         when=local_time(blocked.blocked_at, tenant.timezone),
-        lift=lift if may_edit else None,
+        lift=lift,
     )

@@ -22,23 +22,28 @@ def evaluate() -> None:
 
 @platform_task(reason="hand out alert messages", time_limit=60)
 def deliver() -> None:
-    """Claim messages that are due and hand each to a worker; a message lost on the way is due again after its lease."""
+    """Claim messages that are due and hand them to workers; a message lost on the way is due again after its lease."""
     claims = delivery.claim_due()
-    for claim in claims:
-        transaction.on_commit(partial(_hand_out, claim))
+    for some in delivery.in_hands(claims):
+        transaction.on_commit(partial(_hand_out, some))
     if len(claims) == delivery.BATCH:
         with context.shared_tables():
             jobs.wake(evaluation.DELIVERY_JOB)
 
 
-def _hand_out(claim: delivery.Claim) -> None:
-    send.delay(tenant_id=claim.tenant_id, delivery_id=str(claim.delivery_id), attempt=claim.attempt)
+def _hand_out(claims: list[delivery.Claim]) -> None:
+    send.delay(
+        tenant_id=claims[0].tenant_id,
+        channel=claims[0].channel,
+        messages=[(str(claim.delivery_id), claim.tries) for claim in claims],
+    )
 
 
 @tenant_steps_task(time_limit=90)
-def send(*, tenant_id: int, delivery_id: str, attempt: int) -> None:
-    """Send one message; the lease outlives the time limit, so nobody else sends it meanwhile."""
-    delivery.send(delivery.Claim(tenant_id, UUID(delivery_id), attempt))
+def send(*, tenant_id: int, channel: str, messages: list[tuple[str, int]]) -> None:
+    """Send some messages in turn; the lease of each outlives the time limit, so nobody else sends it meanwhile."""
+    claims = [delivery.Claim(tenant_id, channel, UUID(pk), tries) for pk, tries in messages]
+    delivery.send_in_turn(claims)
 
 
 # Writing a message wakes the delivery; its own rhythm is for what has to be tried again.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from audit.models import Event, PlatformEntry, PlatformEvent
+from django.db.models import CharField, Model
+
+from audit.models import Event, EventColumns, PlatformEntry, PlatformEvent
 from audit.registry import AuditEvent
 from isolation import context
 from isolation.actors import Actor
@@ -27,10 +29,10 @@ def record_platform(event: AuditEvent, *, acting_user: Actor) -> None:
 def record_platform_entry(reason: str, acting_user: Actor) -> None:
     """Note that ``acting_user`` entered the platform context; registered as its observer."""
     entry = PlatformEntry(
-        reason=reason,
+        reason=_fitted(PlatformEntry, "reason", reason),
         actor_kind=acting_user.kind,
         actor_id=acting_user.user_id,
-        actor_label=acting_user.label,
+        actor_label=_fitted(PlatformEntry, "actor_label", acting_user.label),
     )
     entry.save(force_insert=True)
 
@@ -40,9 +42,16 @@ def _columns(event: AuditEvent, acting_user: Actor) -> dict[str, object]:
         "code": event.code,
         "actor_kind": acting_user.kind,
         "actor_id": acting_user.user_id,
-        "actor_label": acting_user.label,
+        "actor_label": _fitted(EventColumns, "actor_label", acting_user.label),
         "target_kind": event.target_kind,
-        "target_id": event.target_id,
-        "target_label": event.target_label,
+        "target_id": _fitted(EventColumns, "target_id", event.target_id),
+        "target_label": _fitted(EventColumns, "target_label", event.target_label),
         "facts": event.facts(),
     }
+
+
+def _fitted(model: type[Model], name: str, text: str) -> str:
+    """``text`` as long as its column: a long name must not keep something from being recorded."""
+    column = model._meta.get_field(name)
+    longest = column.max_length if isinstance(column, CharField) else None
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"

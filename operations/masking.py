@@ -41,8 +41,3 @@ def redact(text: str) -> str:
     """``text`` with every e-mail address and every long number in it masked."""
     without_addresses = _EMAIL.sub(lambda found: mask_email(found.group()), text)
     return _NUMBER.sub(lambda found: mask_mobile(found.group()), without_addresses)
-
-
-def could_probe(search: str) -> bool:
-    """Whether a search text could be used to guess what is masked: part of a number or of an address."""
-    return "@" in search or bool(re.search(r"\d[\W_]{0,3}\d[\W_]{0,3}\d", search))

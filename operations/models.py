@@ -57,6 +57,8 @@ class PriorityItem(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=10, choices=ItemKind.choices)
     subject = models.CharField(max_length=LONGEST["subject"])
+    subject_masked = models.TextField(default="")
+    """The subject as readers without full access see and search it; written with it."""
     message_snippet = models.CharField(max_length=LONGEST["message_snippet"], blank=True)
     contact_name = models.CharField(max_length=LONGEST["contact_name"], blank=True)
     contact_mobile = models.CharField(max_length=LONGEST["contact_mobile"], blank=True)

@@ -45,6 +45,8 @@ class QueueFilters:
     kinds: tuple[str, ...] = ()
     min_score: float = 0
     search: str = ""
+    is_masked: bool = True
+    """Whether the search may only find what the masked subject says."""
 
 
 HIGHEST_FIRST = ("-score", "-id")
@@ -60,7 +62,8 @@ def queue_of(tenant_id: int, filters: QueueFilters) -> QuerySet[PriorityItem]:
     if filters.min_score:
         items = items.filter(score__gte=filters.min_score)
     if filters.search:
-        items = items.filter(subject__icontains=filters.search)
+        subject = "subject_masked" if filters.is_masked else "subject"
+        items = items.filter(**{f"{subject}__icontains": filters.search})
     return items.order_by(*HIGHEST_FIRST)
 
 
@@ -80,7 +83,7 @@ def seen_by(actor: Actor, item: PriorityItem) -> QueueItem:
     return QueueItem(
         id=item.id,
         kind=item.kind,
-        subject=masking.redact(item.subject) if is_masked else item.subject,
+        subject=item.subject_masked if is_masked else item.subject,
         message_snippet=masking.redact(item.message_snippet) if is_masked else item.message_snippet,
         contact_name=masking.redact(item.contact_name) if is_masked else item.contact_name,
         contact_mobile=masking.mask_mobile(item.contact_mobile) if is_masked else item.contact_mobile,

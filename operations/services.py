@@ -15,7 +15,7 @@ from django.utils import timezone
 from audit.services import record
 from isolation.actors import Actor, require
 from isolation.errors import InvalidInput
-from operations import permissions
+from operations import masking, permissions
 from operations.errors import ItemClosed
 from operations.events import ContactDataRead, ItemClosedByHand, ItemCreated, ItemReviewed, ItemsImported
 from operations.models import LONGEST, ItemKind, ItemState, PriorityItem, contact_key
@@ -97,6 +97,7 @@ class NewItem:
             tenant_id=tenant_id,
             kind=self.kind,
             subject=self.subject.strip(),
+            subject_masked=masking.redact(self.subject.strip()),
             message_snippet=self.message_snippet.strip(),
             contact_name=self.contact_name.strip(),
             contact_mobile=self.contact_mobile.strip(),

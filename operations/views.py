@@ -17,14 +17,14 @@ from django.views.decorators.http import require_POST, require_safe
 from isolation import context
 from isolation.actors import require
 from isolation.errors import InvalidInput, NotFound
-from operations import masking, permissions, selectors, services, shown
+from operations import permissions, selectors, services, shown
 from operations.models import ItemKind, ItemState, PriorityItem
 from operations.scoring import WEIGHTS
 from operations.selectors import HIGHEST_FIRST, QueueFilters, QueueItem
 from operations.shown import url
 from pages.asking import Asked
 from pages.keyset import Rows, rows_of
-from pages.objects import Column, Crumb, EmptyState, FilterField, Table
+from pages.objects import Column, Crumb, EmptyState, Table
 from pages.sheets import csv_response
 from pages.templatetags.formats import count
 from rbac.requests import Workspace, WorkspaceRequest, workspace_view
@@ -62,7 +62,7 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
 
 
 def _filters(asked: Asked, workspace: Workspace) -> QueueFilters:
-    search = _search(asked, workspace)
+    search = asked.text("q", "Search subjects")
     state = asked.choice("state", "State", _STATES, everything="Open") or ItemState.OPEN.value
     kinds = asked.choices("kind", "Kind", dict(ItemKind.choices))
     least = asked.choice("score", "Score", _MIN_SCORES, everything="Any score")
@@ -71,18 +71,8 @@ def _filters(asked: Asked, workspace: Workspace) -> QueueFilters:
         kinds=tuple(kinds),
         min_score=float(least or 0),
         search=search,
+        is_masked=not selectors.sees_contacts(workspace.actor, workspace.tenant.id),
     )
-
-
-def _search(asked: Asked, workspace: Workspace) -> str:
-    """The text to search for, refused where it would let a reader guess what is masked."""
-    search = asked.text("q", "Search subjects")
-    if not masking.could_probe(search) or selectors.sees_contacts(workspace.actor, workspace.tenant.id):
-        return search
-    field = asked.fields[-1]
-    problem = "Search subjects: numbers and addresses are masked for you, so search by words."
-    asked.fields[-1] = FilterField(field.name, field.label, field.kind, field.value, errors=[problem])
-    return ""
 
 
 def _queue_page(

@@ -9,20 +9,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 from django.utils import timezone
 
 from isolation.errors import InvalidInput
 
 M = TypeVar("M", bound=Model)
 PARAMETER = "page"
+_LONGEST = 8000  # the longest names there are, with every character escaped
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def rows_of(queryset: QuerySet[M], *, order: Sequence[str], cursor: str, size: i
     descending = order[0].startswith("-")
     if any(name.startswith("-") is not descending for name in order):
         raise ValueError(f"Keyset order {order} must run in one direction.")
-    place = _parsed(cursor, queryset.model, names) if cursor else None
+    place = _parsed(cursor, [_field(queryset, name) for name in names]) if cursor else None
     is_back = place is not None and place.is_back
     if place is not None:
         queryset = queryset.filter(_behind(names, place.values, "lt" if descending is not is_back else "gt"))
@@ -94,26 +97,41 @@ def _behind(names: list[str], values: Sequence[Any], comparison: str) -> Q:
     return Q(**{f"{names[0]}__{comparison}e": values[0]}) & condition
 
 
-def _parsed(text: str, model: type[Model], names: list[str]) -> _Cursor:
+def _field(queryset: QuerySet[M], name: str) -> Field[Any, Any]:
+    annotation = queryset.query.annotations.get(name)
+    found = queryset.model._meta.get_field(name) if annotation is None else annotation.output_field
+    if not isinstance(found, Field):
+        raise TypeError(f"A list cannot be ordered by {name}: name a column or an annotation.")
+    return found
+
+
+def _parsed(text: str, fields: Sequence[Field[Any, Any]]) -> _Cursor:
     try:
+        if len(text) > _LONGEST:
+            raise ValueError(len(text))
         body = json.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
         is_back, *values = body
-        if len(values) != len(names) or is_back not in (0, 1):
-            raise ValueError
-        return _Cursor(bool(is_back), tuple(_typed(model, *pair) for pair in zip(names, values, strict=True)))
-    except (ValueError, TypeError, ValidationError, binascii.Error) as error:
+        if is_back not in (0, 1):
+            raise ValueError(is_back)
+        return _Cursor(bool(is_back), tuple(_typed(*pair) for pair in zip(fields, values, strict=True)))
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError, binascii.Error) as error:
         problem = "This page address is incomplete or belongs to another list. Start again from the list's first page."
         raise InvalidInput(field=PARAMETER, problem=problem) from error
 
 
-def _typed(model: type[Model], name: str, value: Any) -> Any:
-    try:
-        field = model._meta.get_field(name)
-    except FieldDoesNotExist:  # an annotation
-        if not isinstance(value, str | int | float):
-            raise TypeError(name) from None
-        return value
-    typed = field.to_python(value)  # type: ignore[union-attr]  # order names columns, never relations
-    if typed is None or (isinstance(typed, datetime) and timezone.is_naive(typed)):
-        raise TypeError(name)
-    return typed
+def _typed(field: Field[Any, Any], given: Any) -> Any:
+    """What a cursor says, as a value that the database takes. Raises: the errors that ``_parsed`` turns into a refusal."""
+    if not isinstance(given, str | int | float):
+        raise TypeError(field)
+    value = field.to_python(given)
+    if isinstance(value, datetime):
+        if timezone.is_naive(value):
+            raise ValueError(value)
+        return value.astimezone(UTC)  # overflows where the instant has no date in UTC
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise ValueError(field)
+        value.encode()  # fails for half a character
+    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _LARGEST):
+        raise ValueError(field)
+    return value

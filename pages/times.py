@@ -8,11 +8,6 @@ from zoneinfo import ZoneInfo
 _STEPS = ((60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (float("inf"), "day", 86_400))
 
 
-def exact(value: datetime, zone: str = "UTC") -> str:
-    """ "2026-11-21 14:05:09 PST": to the second, for logs."""
-    return f"{value.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
-
-
 def ago(value: datetime | None, now: datetime | None = None) -> str:
     """ "5 minutes ago", "in 3 hours"; "never" for nothing."""
     if value is None:

@@ -14,7 +14,7 @@ from isolation.errors import InvalidInput
 from pipeline.filters import DealState, Hygiene, SortKey
 from pipeline.models import Band
 from pipeline.selectors import deal_detail, deal_filters_of, deals_visible
-from rbac.api import CURSOR, REFUSALS, WorkspaceAPIView, page_response, paged
+from rbac.api import CURSOR, PAGE_SIZE, REFUSALS, WorkspaceAPIView, page_response, paged
 
 _SORTS = [sign + key.value for key in SortKey for sign in ("", "-")]
 _FILTERS = [
@@ -117,7 +117,9 @@ class DealsView(WorkspaceAPIView):
         for field, problem in parsed.errors.items():
             raise InvalidInput(field=field, problem=problem)
         cursor = request.query_params.get("cursor", "")
-        page = deals_visible(parsed.filters, tenant_id=own.id, cursor=cursor, is_counted=False)
+        page = deals_visible(
+            parsed.filters, tenant_id=own.id, cursor=cursor, size=PAGE_SIZE, is_counted=False
+        )
         return page_response(
             request,
             DealSerializer,

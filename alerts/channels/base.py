@@ -16,6 +16,10 @@ class PassingError(ChannelError):
     """Try again later: the server is away, busy, or does not want the message now."""
 
 
+class SilentError(PassingError):
+    """The far side did not answer in time; others would wait for it in vain, too."""
+
+
 class PermanentError(ChannelError):
     """Never try this recipient again: the address does not exist or refuses for good."""
 

@@ -12,7 +12,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.template.loader import render_to_string
 
-from alerts.channels.base import Message, PassingError, PermanentError, register
+from alerts.channels.base import Message, PassingError, PermanentError, SilentError, register
 from alerts.models import DeliveryKind
 
 _RECIPIENTS = """
@@ -52,7 +52,14 @@ class Email:
         except smtplib.SMTPRecipientsRefused as error:
             raise _refusal(error, recipient) from error
         except (smtplib.SMTPException, OSError) as error:
-            raise PassingError(f"The mail server did not take the message: {error}") from error
+            raise _away(error) from error
+
+
+def _away(error: OSError) -> PassingError:
+    # smtplib reports a time-out while it reads an answer as a lost connection, raised in its handler.
+    is_silent = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+    kind = SilentError if is_silent else PassingError
+    return kind(f"The mail server did not take the message: {error}")
 
 
 def _refusal(error: smtplib.SMTPRecipientsRefused, recipient: str) -> PassingError | PermanentError:

@@ -358,3 +358,12 @@ class TestTheDoor:
     )
     def test_refuses_the_character_nul(self, admin: Member, client_of: ClientOf, address: str) -> None:
         refused(read(client_of(admin), address, HTTPStatus.BAD_REQUEST))
+
+
+def test_json_that_is_nested_too_deeply_is_refused(
+    admin: Member, client_of: Callable[[Member], Client]
+) -> None:
+    body = "[" * 5000
+    answer = client_of(admin).post("/api/v1/w/acme-corp/sync-runs/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]) == {"code", "message", "field"}
