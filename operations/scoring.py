@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.db import connection
 
 # "Priority Score Calculation" of 004_c3d6e86db2a3fe49.txt. Its further factor 100 would give 0–10,000 and is read as a slip.
+JOB = "operations.score"
 WEIGHTS = {"intent_confidence": 40, "sentiment_urgency": 30, "time_decay": 20, "user_history": 10}
 
 DECAY_HORIZON = timedelta(hours=72)

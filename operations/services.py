@@ -13,12 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.services import record
+from isolation import context, jobs
 from isolation.actors import Actor, require
 from isolation.errors import InvalidInput
 from operations import masking, permissions
 from operations.errors import ItemClosed
 from operations.events import ContactDataRead, ItemClosedByHand, ItemCreated, ItemReviewed, ItemsImported
 from operations.models import LONGEST, ItemKind, ItemState, PriorityItem, contact_key
+from operations.scoring import JOB
 
 BATCH = 1000
 # A clock that runs a little ahead of ours is no reason to refuse an item.
@@ -117,6 +119,7 @@ def item_create(*, tenant_id: int, item: NewItem, acting_user: Actor) -> Priorit
     row.save(force_insert=True)
     event = ItemCreated(target_id=str(row.id), kind=row.kind)
     record(event, acting_user=acting_user, tenant_id=tenant_id)
+    _score_soon()
     return row
 
 
@@ -128,7 +131,14 @@ def items_import(*, tenant_id: int, items: Iterable[NewItem], rejected: int, act
     PriorityItem.objects.bulk_create(rows, batch_size=BATCH)
     event = ItemsImported(imported=len(rows), rejected=rejected)
     record(event, acting_user=acting_user, tenant_id=tenant_id)
+    _score_soon()
     return len(rows)
+
+
+def _score_soon() -> None:
+    """A new item counts as 0 until it is scored, and would stand at the end of the queue for a minute."""
+    with context.shared_tables():
+        jobs.wake(JOB)
 
 
 @transaction.atomic

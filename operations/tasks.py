@@ -16,4 +16,4 @@ def score() -> None:
     scoring.score_open_items()
 
 
-jobs.register(Periodic("operations.score", score, every=timedelta(minutes=1)))
+jobs.register(Periodic(scoring.JOB, score, every=timedelta(minutes=1)))
