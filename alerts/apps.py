@@ -8,5 +8,5 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing registers them.
-        from alerts import events, permissions, provisioning, tasks  # noqa: F401
-        from alerts.channels import email, in_app  # noqa: F401
+        from alerts import events, permissions, provisioning, tasks  # noqa: F401  # importing registers them
+        from alerts.channels import email, in_app  # noqa: F401  # as above
