@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.db import connections
 
-from isolation.models import TenantModel
 from isolation.wall import TenantWall
 
 # Tables with a tenant_id that need no row security, each with its reason.
@@ -100,8 +99,3 @@ def _problems(table: str, tenant_column: str, walled: list[str], using: str) -> 
     if row["owner"] != "revops_owner":
         problems.append(f"belongs to {row['owner']}, not revops_owner")
     return problems
-
-
-def tenant_models() -> list[type[TenantModel]]:
-    """Every concrete tenant model."""
-    return [model for model in apps.get_models() if issubclass(model, TenantModel)]
