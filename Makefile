@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python -m revops_admin.runtime
 CORE = @$(PYTHON) revops_admin/runtime/install.py $(VENV) requirements.lock
 DEV = @$(PYTHON) revops_admin/runtime/install.py $(VENV) requirements-dev.lock
 
-.PHONY: help up down reset services test check bench lock
+.PHONY: help up down reset services test check witnesses soak bench lock
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -39,6 +39,14 @@ check: ## Lint, format, types, layers, deployment settings, missing migrations
 	$(DEV)
 	@$(RUN) check
 
+witnesses: ## Try the sandbox with Salesforce and HubSpot clients that others wrote
+	$(DEV)
+	@$(RUN) witnesses
+
+soak: ## A hundred rounds of changes, faults and SIGKILL in both CRMs; SOAK_ROUNDS=20 for fewer, SOAK_SEED=7 for other ones
+	$(DEV)
+	@SOAK_ROUNDS=$${SOAK_ROUNDS:-100} $(RUN) test -- tests/soak -n 0
+
 bench: ## Measure, as ratios against a floor in the same run
 	$(DEV)
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
@@ -46,3 +54,5 @@ bench: ## Measure, as ratios against a floor in the same run
 lock: ## Write the lock files from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra embedded --universal -p 3.11 --generate-hashes --no-emit-index-url -o requirements.lock
 	uv pip compile pyproject.toml --extra embedded --extra dev -c requirements.lock --universal -p 3.11 --generate-hashes --no-emit-index-url -o requirements-dev.lock
+	uv pip compile requirements-witness.in --universal -p 3.11 --generate-hashes --no-emit-index-url -o requirements-witness.txt
+	for name in dlt tap-salesforce target-postgres airbyte-source pandas-loop; do uv pip compile benchmarks/peers/requirements/$$name.in --universal -p 3.11 --generate-hashes --no-emit-index-url -o benchmarks/peers/requirements/$$name.txt || exit 1; done

@@ -1,4 +1,7 @@
-"""The least that a load can be: the same bytes, one COPY and one INSERT an object. Arguments: address of the sandbox, organisation."""
+"""The least that a load can be: the same bytes, one COPY and one INSERT an object.
+
+Arguments: address of the sandbox, organisation, and objects (none: all). With objects, the rows that are told are those of the last one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from typing import Any
 
 import django
 import psycopg
+
+from benchmarks.peers.processes import tell
 
 CHUNK_BYTES = 256 * 1024
 API = "/services/data/v61.0/jobs/query"
@@ -53,9 +58,8 @@ class Salesforce:
         return f"{API}/{job['id']}/results?maxRecords=100000"
 
 
-def main(url: str, organisation: str) -> None:
+def main(url: str, organisation: str, *objects: str) -> None:
     """Load everything, print what it took."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "revops_admin.settings.local")
     django.setup()
     from crm_sync.connectors.salesforce.objects import OBJECTS
     from crm_sync.connectors.salesforce.source import soql, without_fields
@@ -66,6 +70,8 @@ def main(url: str, organisation: str) -> None:
     parameters = {"tenant": 1, "source": "salesforce", "currency": "USD"}
     with psycopg.connect(os.environ["DATABASE_ADMIN_URL"]) as connection:
         for declared in OBJECTS:
+            if objects and declared.name not in objects:
+                continue
             spec = without_fields(declared, {"CurrencyIsoCode"})
             columns = ", ".join(quoted(name) for name in spec.fields)
             texts = ", ".join(f"{quoted(name)} text" for name in spec.fields)
@@ -85,11 +91,11 @@ def main(url: str, organisation: str) -> None:
                 FROM {STAGE} s {joins(spec)}
                 ON CONFLICT (tenant_id, source, external_id) DO NOTHING
             """
-            rows += connection.execute(sql, parameters).rowcount
+            loaded = connection.execute(sql, parameters).rowcount
+            rows = loaded if objects else rows + loaded
             connection.commit()
     seconds = time.perf_counter() - started
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"rows": rows, "seconds": seconds, "megabytes": megabytes}))
+    tell(rows, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm_sync.errors import ConnectionMissing
-from crm_sync.models import Account, Connection, SyncObjectResult, SyncRun
-from crm_sync.models.sync import RunState, RunTrigger
+from crm_sync.failures import class_of, what_to_do
+from crm_sync.models import Account, RunKind, RunState, RunTrigger, SyncObjectResult, SyncRun
 from crm_sync.permissions import SYNC, VIEW
+from crm_sync.selectors import require_connection
 from crm_sync.services import sync_request
 from isolation.errors import NotFound
 from rbac.api import CURSOR, REFUSALS, ProblemBody, WorkspaceAPIView, keyset_response, paged
+from tenants.models import Crm, Tenant
 
 
 class AccountSerializer(serializers.Serializer[Any]):
@@ -82,6 +84,8 @@ class SyncRunSerializer(serializers.Serializer[Any]):
     """One run of a sync."""
 
     id = serializers.UUIDField()
+    crm = serializers.ChoiceField(source="connection.source", choices=Crm.choices)
+    kind = serializers.ChoiceField(choices=RunKind.choices)
     state = serializers.ChoiceField(choices=RunState.choices)
     trigger = serializers.ChoiceField(choices=RunTrigger.choices)
     is_full = serializers.BooleanField()
@@ -97,6 +101,16 @@ class SyncRunSerializer(serializers.Serializer[Any]):
     rows_rejected = serializers.IntegerField()
     error_code = serializers.CharField()
     error_message = serializers.CharField()
+    error_class = serializers.SerializerMethodField()
+    what_to_do = serializers.SerializerMethodField()
+
+    def get_error_class(self, run: SyncRun) -> str:
+        """Whose trouble it is: schema, timeout, auth, limits, crm or program; "" for no error."""
+        return str(class_of(run.error_code) or "")
+
+    def get_what_to_do(self, run: SyncRun) -> str:
+        """One sentence that says what ends the trouble; "" for no error."""
+        return what_to_do(run.error_code)
 
 
 class SyncRunDetailSerializer(SyncRunSerializer):
@@ -113,8 +127,13 @@ class SyncRunDetailSerializer(SyncRunSerializer):
 class SyncRequestSerializer(serializers.Serializer[Any]):
     """What a run should do."""
 
-    crm = serializers.ChoiceField(choices=["salesforce"])
+    crm = serializers.ChoiceField(choices=Crm.choices)
     full = serializers.BooleanField(default=False, help_text="Read everything again, not only what changed.")
+
+
+def _runs(tenant: Tenant) -> QuerySet[SyncRun]:
+    runs: QuerySet[SyncRun] = SyncRun.objects.filter(tenant_id=tenant.id).select_related("connection")
+    return runs
 
 
 class SyncRunsView(WorkspaceAPIView):
@@ -130,7 +149,7 @@ class SyncRunsView(WorkspaceAPIView):
     )
     def get(self, request: Request, tenant: str) -> Response:
         """A page of runs, newest first, 50 at a time."""
-        runs = SyncRun.objects.filter(tenant_id=self.workspace.tenant.id)
+        runs = _runs(self.workspace.tenant)
         return keyset_response(request, SyncRunSerializer, runs, ["-requested_at", "-id"])
 
     @extend_schema(
@@ -142,10 +161,7 @@ class SyncRunsView(WorkspaceAPIView):
         """Ask for a run; one that waits or runs already is answered instead of a second."""
         wanted = SyncRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        own, source = self.workspace.tenant, wanted.validated_data["crm"]
-        connection = Connection.objects.filter(tenant=own, source=source).first()
-        if connection is None:
-            raise ConnectionMissing(tenant=own.name, source=source, crm=own.crm)
+        connection = require_connection(self.workspace.tenant, wanted.validated_data["crm"])
         run = sync_request(
             connection=connection, is_full=wanted.validated_data["full"], acting_user=self.workspace.actor
         )
@@ -160,7 +176,7 @@ class SyncRunView(WorkspaceAPIView):
     @extend_schema(operation_id="sync_runs_read", responses={200: SyncRunDetailSerializer, **REFUSALS})
     def get(self, request: Request, tenant: str, run_id: UUID) -> Response:
         """The run of that id with what it did to each object."""
-        run = SyncRun.objects.filter(tenant_id=self.workspace.tenant.id, id=run_id).first()
+        run = _runs(self.workspace.tenant).filter(id=run_id).first()
         if run is None:
             raise NotFound(what="sync run of that id")
         return Response(SyncRunDetailSerializer(run).data)

@@ -15,7 +15,8 @@ class CrmSyncConfig(AppConfig):
     def ready(self) -> None:
         from crm_sync import conf, events, metrics, permissions, provisioning  # noqa: F401  # importing registers them
         from crm_sync.selectors import owner_ids_of
-        from crm_sync.tasks import dispatch
+        from crm_sync.services_removal import REMOVALS_JOB
+        from crm_sync.tasks import dispatch, prune, removals
         from crm_sync.waking import DISPATCH_JOB
         from isolation.jobs import Periodic, register
         from rbac.selectors import register_owner_source
@@ -24,6 +25,8 @@ class CrmSyncConfig(AppConfig):
         register_owner_source(owner_ids_of)
         every = timedelta(seconds=conf.dispatch_seconds())
         register(Periodic(DISPATCH_JOB, dispatch, every=every, lease=timedelta(seconds=30)))
+        register(Periodic(REMOVALS_JOB, removals, every=timedelta(hours=1)))
+        register(Periodic("crm_sync.prune", prune, every=timedelta(days=1)))
         after_member_added(_match_new_member)
 
 

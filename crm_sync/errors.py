@@ -17,8 +17,19 @@ class SourceUnknown(DomainError):
 class ConnectionMissing(DomainError):
     code = "crm_sync.connection_missing"
     status = HTTPStatus.NOT_FOUND
-    sentence = "{tenant} has no {source} connection. Its workspace was provisioned for {crm}; use that one."
+    sentence = "{tenant} has no {crm} connection. {instead}"
     field = "source"
+
+
+class ConnectionExists(DomainError):
+    code = "crm_sync.connection_exists"
+    sentence = "{tenant} has a {crm} connection already. A workspace has one of each kind; open it under Settings, CRM."
+    field = "source"
+
+
+class OtherRunActive(DomainError):
+    code = "crm_sync.other_run_active"
+    sentence = "Another run of this connection ({active}) is under way. Ask again when it has ended."
 
 
 class ConnectionNotSetUp(DomainError):
@@ -37,6 +48,31 @@ class ConnectionRefused(DomainError):
 class ConnectionChanged(DomainError):
     code = "crm_sync.connection_changed"
     sentence = "The connection was changed while it was being tested. Test it again."
+
+
+class ConsentNotOffered(DomainError):
+    code = "crm_sync.consent_not_offered"
+    status = HTTPStatus.BAD_REQUEST
+    sentence = "{crm} is not connected by a person's consent here. Enter its access token on the page of the connection."
+
+
+class ConsentUnknown(DomainError):
+    """An answer from a CRM's consent page that nobody here waits for: another session's, an old one, or one sent twice."""
+
+    code = "crm_sync.consent_unknown"
+    status = HTTPStatus.BAD_REQUEST
+    sentence = (
+        "This answer of the CRM belongs to no request of yours that is still open: it may be older than {minutes} minutes, "
+        "used already, or begun in another browser. Nothing was changed. Begin again under Settings, CRM."
+    )
+
+
+class ConsentRefused(DomainError):
+    """No tokens came of a consent; ``problem`` is the whole sentence."""
+
+    code = "crm_sync.consent_refused"
+    status = HTTPStatus.BAD_REQUEST
+    sentence = "{problem}"
 
 
 class ConnectorMissing(DomainError):
@@ -62,3 +98,31 @@ class ScheduleOutOfBounds(DomainError):
 class RunHeld(DomainError):
     code = "crm_sync.run_held"
     sentence = "A worker has this sync already. It shows its progress on the page CRM, and ends by itself."
+
+
+class MappingChanged(DomainError):
+    code = "crm_sync.mapping_changed"
+    sentence = (
+        "{who} saved version {version} of this mapping while you were working on it. "
+        "Open the page again, look at what changed, and make your changes there."
+    )
+
+
+class MappingVersionMissing(DomainError):
+    code = "crm_sync.mapping_version_missing"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There is no version {version} of this mapping. Choose one from its history."
+
+
+class ObjectUnknown(DomainError):
+    code = "crm_sync.object_unknown"
+    status = HTTPStatus.BAD_REQUEST
+    sentence = "“{name}” is not an object whose fields can be mapped. Use one of: {known}."
+    field = "document"
+
+
+class ObjectUnreadable(DomainError):
+    code = "crm_sync.object_unreadable"
+    status = HTTPStatus.BAD_REQUEST
+    sentence = "{name} cannot be read: the CRM has no such object, or the integration user may not see it. Give that user the right."
+    field = "document"

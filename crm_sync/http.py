@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
@@ -14,6 +14,8 @@ from crm_sync.connectors.base import ConfigurationProblem, PassingProblem
 
 BODY_LIMIT = 32 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
+# However long a CRM asks to be left alone: whatever it meant, looking again a day later does no harm.
+LONGEST_PAUSE_SECONDS = 86_400.0
 USER_AGENT = "RevOpsHub/1.0"
 
 
@@ -73,6 +75,14 @@ def public_address(host: str, port: int) -> str:
     return str(min(found, key=lambda address: (":" in str(address), str(address))))
 
 
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait, a day at most; a date there is ignored."""
+    value = headers.get("Retry-After", "")
+    if not (value.isascii() and value.isdigit()):
+        return None
+    return LONGEST_PAUSE_SECONDS if len(value) > 9 else min(float(value), LONGEST_PAUSE_SECONDS)
+
+
 @contextmanager
 def network_problems(who: str) -> Iterator[None]:
     """What can happen to any call on its way, as problems."""
@@ -84,8 +94,18 @@ def network_problems(who: str) -> Iterator[None]:
         raise ConfigurationProblem("address_invalid", f"The address cannot be used: {error}.") from error
     except httpx.UnsupportedProtocol as error:
         raise ConfigurationProblem("address_invalid", "The address must begin with https://.") from error
+    except UnicodeEncodeError:
+        raise _unsendable() from None
     except httpx.HTTPError as error:
+        if "header value" in str(error):
+            raise _unsendable() from None
         raise PassingProblem("connection_lost", f"The connection to {who} failed: {error}.") from error
+
+
+def _unsendable() -> ConfigurationProblem:
+    """Without the reason's own words: they repeat the header, and with it the token."""
+    sentence = "The token cannot be sent: it has a line break or a special character. Enter it again."
+    return ConfigurationProblem("token_refused", sentence)
 
 
 def _is_public(address: str) -> bool:
@@ -93,9 +113,9 @@ def _is_public(address: str) -> bool:
     return judged.is_global and not judged.is_multicast
 
 
-def client(*, compress: bool = True) -> httpx.Client:
+def client(*, compress: bool = True, connections: int = 4) -> httpx.Client:
     """A client for outbound calls. Redirects are not followed: each hop would have to be judged again."""
-    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2)
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=max(2, connections // 2))
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip" if compress else "identity"}
     timeout = httpx.Timeout(conf.http_timeout_seconds(), connect=10)
     return httpx.Client(

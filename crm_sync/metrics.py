@@ -16,3 +16,19 @@ register(
         """,
     )
 )
+register(
+    Metric(
+        code="crm_sync.contract_violations",
+        sentence="Ways in which the CRM breaks the field mapping's contract",
+        unit=Unit.COUNT,
+        sql="""
+            SELECT c.tenant_id, count(v.id)::double precision AS value
+            FROM crm_sync_connection c
+            LEFT JOIN crm_sync_contractviolation v
+                ON v.tenant_id = c.tenant_id AND v.connection_id = c.id AND v.resolved_at IS NULL
+            WHERE c.state <> 'new'
+            GROUP BY c.tenant_id
+        """,
+        page="settings/crm/",
+    )
+)

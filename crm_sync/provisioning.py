@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from crm_sync.connectors import OPENERS
-from crm_sync.models import Connection, SyncSchedule
 from crm_sync.schedules import BOUNDS, every
+from crm_sync.services import connection_begin
 from isolation.actors import Actor
 from tenants.models import Tenant
 from tenants.provisioning import Request, Resource, Step, register_step
@@ -19,10 +19,7 @@ def _plan(request: Request) -> list[Resource]:
 
 
 def _apply(tenant: Tenant, request: Request, acting_user: Actor) -> None:
-    connection = Connection(tenant=tenant, source=request.crm)
-    connection.save(force_insert=True)
-    minutes = BOUNDS[request.tier].default
-    SyncSchedule(tenant=tenant, connection=connection, every_minutes=minutes).save(force_insert=True)
+    connection_begin(tenant, request.crm)
 
 
 register_step(Step("crm_sync.connection", _plan, _apply))

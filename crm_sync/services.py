@@ -1,4 +1,4 @@
-"""Writes about connections, schedules and runs."""
+"""Writes about connections and runs. Schedules are in ``services_schedules``, removing a connection in ``services_removal``."""
 
 from __future__ import annotations
 
@@ -6,24 +6,35 @@ from contextlib import closing
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.services import record
 from crm_sync import conf, permissions
 from crm_sync.addresses import origin_of
-from crm_sync.connectors import OPENERS
+from crm_sync.anew import read_other_account
+from crm_sync.connectors import OPENERS, opener_of
 from crm_sync.connectors.base import ConnectorProblem
 from crm_sync.engine.execute import open_source
 from crm_sync.errors import (
     ConnectionChanged,
+    ConnectionExists,
     ConnectionNotSetUp,
     ConnectionRefused,
     ConnectorMissing,
-    ScheduleOutOfBounds,
+    OtherRunActive,
 )
-from crm_sync.events import ConnectionSaved, ConnectionTested, ScheduleSet, SyncRequested
-from crm_sync.models import Connection, ConnectionState, RunState, RunTrigger, SyncRun, SyncSchedule
+from crm_sync.events import ConnectionAdded, ConnectionSaved, ConnectionTested, SyncRequested
+from crm_sync.models import (
+    Connection,
+    ConnectionState,
+    RunKind,
+    RunState,
+    RunTrigger,
+    SignIn,
+    SyncRun,
+    SyncSchedule,
+)
 from crm_sync.schedules import BOUNDS
 from crm_sync.secrets import encrypt
 from crm_sync.selectors import active_run, connection_of
@@ -33,32 +44,111 @@ from isolation.actors import Actor, require
 from isolation.errors import InvalidInput, NotFound
 from tenants.models import Crm, Tenant, Tier
 
+HUBSPOT_ADDRESS = "https://api.hubapi.com"
+
+
+@transaction.atomic
+def connection_add(*, tenant: Tenant, source: str, acting_user: Actor) -> Connection:
+    """Give a workspace a connection to one more CRM, to be synced as its tier has it, and still without credentials.
+
+    Raises: Forbidden; SourceUnknown, for a CRM that cannot be read; ConnectionExists.
+    """
+    require(acting_user, permissions.EDIT, tenant.id)
+    opener_of(source)
+    Tenant.objects.select_for_update().get(pk=tenant.pk)  # two clicks at once make one connection
+    if connection_of(tenant.id, source) is not None:
+        raise ConnectionExists(tenant=tenant.name, crm=Crm(source).label)
+    connection, schedule = connection_begin(tenant, source)
+    event = ConnectionAdded(
+        target_id=str(connection.id), target_label=source, every_minutes=schedule.every_minutes
+    )
+    record(event, acting_user=acting_user, tenant_id=tenant.id)
+    return connection
+
+
+def connection_begin(tenant: Tenant, source: str) -> tuple[Connection, SyncSchedule]:
+    """The rows of a new connection; whoever makes them has judged and records it."""
+    address = HUBSPOT_ADDRESS if source == Crm.HUBSPOT else ""
+    connection = Connection(tenant=tenant, source=source, sign_in=first_sign_in(source), login_url=address)
+    connection.save(force_insert=True)
+    minutes = BOUNDS[Tier(tenant.tier)].default
+    schedule = SyncSchedule(tenant=tenant, connection=connection, every_minutes=minutes)
+    schedule.save(force_insert=True)
+    return connection, schedule
+
+
+def first_sign_in(source: str) -> SignIn:
+    """How a connection that nobody has set up is to sign in."""
+    return SignIn.TOKEN if source == Crm.HUBSPOT else SignIn.CLIENT_CREDENTIALS
+
 
 @transaction.atomic
 def connection_save(
     *, connection: Connection, login_url: str, client_id: str, secret: str, acting_user: Actor
 ) -> Connection:
-    """Set the address and credentials of a connection; an empty ``secret`` keeps the one that is there.
+    """Have a connection sign in as a connected app; an empty ``secret`` keeps the one that is there.
 
-    A new host or client id needs the secret again. Raises: Forbidden, ConnectorMissing; InvalidInput, naming the field.
+    A new host or client id needs the secret again, and counts as another organisation: everything is read again.
+    Raises: Forbidden, ConnectorMissing; InvalidInput, naming the field.
     """
     require(acting_user, permissions.EDIT, connection.tenant_id)
     require_connector(connection)
-    address = _address(login_url)
+    address = _address(login_url, "the login address, such as https://yourcompany.my.salesforce.com")
     client_id = _given("client_id", client_id, "the client id of the connected app")
     if secret:
         connection.secret_encrypted = encrypt(secret)
     else:
         _require_secret_of(connection, address, client_id)
+    is_other = bool(connection.login_url) and not _is_same_app(connection, address, client_id)
     connection.login_url, connection.client_id = address, client_id
-    connection.state, connection.error_code, connection.error_message = ConnectionState.ACTIVE, "", ""
+    if is_other:
+        connection.portal_id = ""
+        read_other_account(connection)
+    return _saved(connection, SignIn.CLIENT_CREDENTIALS, bool(secret), acting_user)
+
+
+@transaction.atomic
+def connection_token_save(
+    *, connection: Connection, login_url: str, token: str, webhook_secret: str, acting_user: Actor
+) -> Connection:
+    """Have a connection sign in with a private app's token; what is left empty is kept as it is.
+
+    Another host needs the token again. Raises: Forbidden, ConnectorMissing; InvalidInput, naming the field.
+    """
+    require(acting_user, permissions.EDIT, connection.tenant_id)
+    require_connector(connection)
+    address = _address(login_url, f"the address of the CRM's API, such as {HUBSPOT_ADDRESS}")
+    if token:
+        connection.secret_encrypted = encrypt(_header_safe("token", token.strip()))
+    elif not connection.secret_encrypted:
+        raise InvalidInput(field="token", problem="Enter the access token of the private app.")
+    elif origin_of(connection.login_url) != origin_of(address):
+        problem = (
+            "Enter the token again: the stored one was given for another address, and is sent nowhere else."
+        )
+        raise InvalidInput(field="token", problem=problem)
+    if webhook_secret:
+        connection.webhook_secret_encrypted = encrypt(webhook_secret.strip())
+    connection.login_url = address
+    return _saved(connection, SignIn.TOKEN, bool(token), acting_user)
+
+
+def _saved(connection: Connection, sign_in: SignIn, has_new_secret: bool, acting_user: Actor) -> Connection:
+    """Tokens of another way to sign in are forgotten; whoever renews them at this moment finds that they are not the same any more."""
+    connection.sign_in, connection.state = sign_in, ConnectionState.ACTIVE
+    connection.error_code, connection.error_message = "", ""
+    connection.tokens_encrypted = b""
     connection.save()
+    Connection.objects.filter(tenant_id=connection.tenant_id, pk=connection.pk).update(
+        tokens_version=F("tokens_version") + 1
+    )
     event = ConnectionSaved(
         target_id=str(connection.id), target_label=connection.source, login_url=connection.login_url,
-        client_id=connection.client_id, has_new_secret=bool(secret),
+        client_id=connection.client_id, has_new_secret=has_new_secret,
     )  # fmt: skip
     record(event, acting_user=acting_user, tenant_id=connection.tenant_id)
     wake_dispatcher()
+    connection.refresh_from_db()
     return connection
 
 
@@ -72,12 +162,24 @@ def _require_secret_of(connection: Connection, address: str, client_id: str) -> 
     """Whoever may change the address must not be able to have the stored secret sent to a host of their own."""
     if not connection.secret_encrypted:
         raise InvalidInput(field="secret", problem="Enter the client secret of the connected app.")
-    if origin_of(connection.login_url) != origin_of(address) or connection.client_id != client_id:
+    if not _is_same_app(connection, address, client_id):
         problem = (
             "Enter the client secret again: the stored one was given for another login address or client id, "
             "and is sent nowhere else."
         )
         raise InvalidInput(field="secret", problem=problem)
+
+
+def _is_same_app(connection: Connection, address: str, client_id: str) -> bool:
+    return origin_of(connection.login_url) == origin_of(address) and connection.client_id == client_id
+
+
+def _header_safe(field: str, secret: str) -> str:
+    """A secret that an HTTP header can carry. Raises: InvalidInput, which does not repeat it."""
+    if not (secret.isascii() and secret.isprintable() and " " not in secret):
+        problem = "A token has no spaces, line breaks or special characters. Copy it again, from its first to its last character."
+        raise InvalidInput(field=field, problem=problem)
+    return secret
 
 
 def _given(field: str, value: str, what: str) -> str:
@@ -86,10 +188,8 @@ def _given(field: str, value: str, what: str) -> str:
     return value.strip()
 
 
-def _address(login_url: str) -> str:
-    given = _given(
-        "login_url", login_url, "the login address, such as https://yourcompany.my.salesforce.com"
-    ).rstrip("/")
+def _address(login_url: str, what: str) -> str:
+    given = _given("login_url", login_url, what).rstrip("/")
     origin = origin_of(given)
     if origin is None:
         problem = f"“{given}” is not a login address. Use one like https://yourcompany.my.salesforce.com."
@@ -102,7 +202,7 @@ def _address(login_url: str) -> str:
     return given
 
 
-def connection_test(*, tenant_id: int, acting_user: Actor) -> str:
+def connection_test(*, tenant_id: int, source: str, acting_user: Actor) -> str:
     """Sign in to the CRM and look; gives a sentence about what was found.
 
     To be called outside every context: it opens its own before and after the calls, so that no transaction waits for a CRM.
@@ -110,7 +210,7 @@ def connection_test(*, tenant_id: int, acting_user: Actor) -> str:
     """
     require(acting_user, permissions.EDIT, tenant_id)
     with context.of_actor(acting_user, tenant_id):
-        connection = connection_of(tenant_id)
+        connection = connection_of(tenant_id, source)
     if connection is None:
         raise NotFound(what="CRM connection")
     require_connector(connection)
@@ -130,7 +230,7 @@ def _checked(connection: Connection) -> str:
 
 def _passed(connection: Connection, found: str, acting_user: Actor) -> None:
     tested = Connection.objects.filter(
-        tenant_id=connection.tenant_id, pk=connection.pk, login_url=connection.login_url,
+        tenant_id=connection.tenant_id, pk=connection.pk, sign_in=connection.sign_in, login_url=connection.login_url,
         client_id=connection.client_id, secret_encrypted=connection.secret_encrypted,
     )  # fmt: skip
     if not tested.update(state=ConnectionState.ACTIVE, error_code="", error_message=""):
@@ -144,12 +244,13 @@ def _passed(connection: Connection, found: str, acting_user: Actor) -> None:
 
 @transaction.atomic
 def sync_request(
-    *, connection: Connection, is_full: bool, acting_user: Actor, hold_back: timedelta = timedelta(0)
-) -> SyncRun:
-    """Queue a run, or give the one that is queued or running already (of whichever kind).
+    *, connection: Connection, is_full: bool, acting_user: Actor, kind: RunKind = RunKind.SYNC,
+    hold_back: timedelta = timedelta(0),
+) -> SyncRun:  # fmt: skip
+    """Queue a run, or give the one of its kind that is queued or running already.
 
     ``hold_back`` keeps the dispatcher away from it for a while, for a caller who means to run it itself.
-    Raises: Forbidden, ConnectorMissing, ConnectionNotSetUp.
+    Raises: Forbidden, ConnectorMissing, ConnectionNotSetUp; OtherRunActive, while a run of another kind is under way.
     """
     require(acting_user, permissions.SYNC, connection.tenant_id)
     require_connector(connection)
@@ -158,19 +259,41 @@ def sync_request(
     # Locked, so that two requests at once make one run.
     Connection.objects.select_for_update().get(pk=connection.pk)
     active: SyncRun | None = active_run(connection)
+    if active is not None and kind == RunKind.SYNC:
+        _widened(active, acting_user)
+    if active is not None and active.kind != kind:
+        raise OtherRunActive(active=active.get_kind_display().lower())
+    run = (
+        _hastened(active, is_full, hold_back)
+        if active
+        else _queued(connection, is_full, kind, hold_back, acting_user)
+    )
     if not hold_back:
-        wake_dispatcher()
-    if active is not None:
-        return _hastened(active, is_full, hold_back)
+        wake_dispatcher()  # last, as everybody does: its row is locked till the end
+    return run
+
+
+def _queued(
+    connection: Connection, is_full: bool, kind: RunKind, hold_back: timedelta, acting_user: Actor
+) -> SyncRun:
     run = SyncRun(
         tenant_id=connection.tenant_id, connection=connection, trigger=RunTrigger.MANUAL, is_full=is_full,
-        requested_by=acting_user.label,
+        kind=kind, requested_by=acting_user.label,
     )  # fmt: skip
     run.save(force_insert=True)
     SyncRun.objects.filter(pk=run.pk).update(ready_at=Now() + hold_back)
-    event = SyncRequested(target_id=str(run.id), target_label=connection.source, is_full=is_full)
+    event = SyncRequested(target_id=str(run.id), target_label=connection.source, is_full=is_full, kind=kind)
     record(event, acting_user=acting_user, tenant_id=connection.tenant_id)
     return run
+
+
+def _widened(run: SyncRun, acting_user: Actor) -> None:
+    """Make a sync of a run that was to read notices and has not begun: a sync reads them too."""
+    waiting = SyncRun.objects.filter(
+        tenant_id=run.tenant_id, pk=run.pk, kind=RunKind.NOTICE, state=RunState.QUEUED, started_at=None
+    )
+    if waiting.update(kind=RunKind.SYNC, trigger=RunTrigger.MANUAL, requested_by=acting_user.label):
+        run.refresh_from_db()
 
 
 def _hastened(run: SyncRun, is_full: bool, hold_back: timedelta) -> SyncRun:
@@ -181,27 +304,3 @@ def _hastened(run: SyncRun, is_full: bool, hold_back: timedelta) -> SyncRun:
         waiting.filter(started_at=None).update(is_full=True)
     run.refresh_from_db()
     return run
-
-
-@transaction.atomic
-def sync_schedule_set(
-    *, schedule: SyncSchedule, every_minutes: int, is_paused: bool, acting_user: Actor
-) -> SyncSchedule:
-    """Set how often a connection is synced, within what the tier allows. Raises: Forbidden, ScheduleOutOfBounds."""
-    require(acting_user, permissions.EDIT, schedule.tenant_id)
-    tier = Tier(Tenant.objects.get(pk=schedule.tenant_id).tier)
-    bounds = BOUNDS[tier]
-    if not bounds.allow(every_minutes):
-        raise ScheduleOutOfBounds(tier=tier.label, allowed=bounds.sentence)
-    sooner = Q(due_at__gt=Now() + timedelta(minutes=every_minutes))
-    own = SyncSchedule.objects.filter(tenant_id=schedule.tenant_id, pk=schedule.pk)
-    own.update(every_minutes=every_minutes, is_paused=is_paused)
-    own.filter(sooner).update(due_at=Now() + timedelta(minutes=every_minutes))
-    source = Connection.objects.get(pk=schedule.connection_id).source
-    event = ScheduleSet(
-        target_id=str(schedule.id), target_label=source, every_minutes=every_minutes, is_paused=is_paused
-    )
-    record(event, acting_user=acting_user, tenant_id=schedule.tenant_id)
-    wake_dispatcher()
-    schedule.refresh_from_db()
-    return schedule

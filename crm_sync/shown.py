@@ -1,36 +1,35 @@
-"""Connections, runs and kept-aside rows in the words of the pages."""
+"""Runs, kept-aside rows and comparisons in the words of the pages. Connections are in ``shown_connections``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.urls import reverse
 
-from crm_sync.connectors import OBJECTS_READ, OPENERS
+from crm_sync.connectors import OBJECTS_READ
+from crm_sync.failures import WHAT_TO_DO, class_of
 from crm_sync.models import (
-    Connection,
-    ConnectionState,
+    CheckedMonth,
     RejectedRow,
+    RunKind,
     RunState,
+    RunTrigger,
     SyncObjectResult,
     SyncRun,
-    SyncSchedule,
 )
-from crm_sync.schedules import every
-from pages.objects import STATE_BADGES, Badge, Definition, Page, Progress, Table
-from pages.templatetags.formats import local_time, number, percent
+from pages.objects import STATE_BADGES, Badge, Crumb, Definition, Page, Progress, Table
+from pages.templatetags.formats import local_time, number
 from pages.times import duration
-from tenants.models import Tenant
+from tenants.models import Crm, Tenant
 
-CONNECTION_BADGES = {
-    ConnectionState.NEW: Badge("Not set up", "neutral", "plug-connected"),
-    ConnectionState.ACTIVE: Badge("Connected", "good", "check"),
-    ConnectionState.NEEDS_ATTENTION: Badge("Needs attention", "danger", "alert-circle"),
-}
-NO_CONNECTOR = Badge("No connector yet", "neutral", "plug-connected")
-SOURCE_NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot"}
 _LONGEST_SHOWN = 120
+_DOING = {
+    RunKind.CHECK: "Comparing",
+    RunKind.REFRESH: "Refreshing",
+    RunKind.NOTICE: "Reading what was noticed in",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class RunRow:
     url: str
     when: str
     state: Badge
+    failure: str
     what: str
     by: str
     read: str
@@ -49,6 +49,7 @@ class RunRow:
     deleted: str
     rejected: str
     took: str
+    pace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class ObjectRow:
     deleted: str
     rejected: str
     took: str
+    pace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,26 @@ class KeptRow:
     when: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexPage(Page):
-    """The connection, what runs now, and what ran."""
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """A month of an object in the last comparison."""
 
-    connection: Sequence[Definition]
-    problem: str
-    progress: Progress | None
-    runs: Table[RunRow] | None
+    object: str
+    month: str
+    state: Badge
+    crm: str
+    mirror: str
+    healed: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, of which class it is, and what ends it."""
+
+    title: str
+    text: str
+    what_to_do: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +108,7 @@ class RunPage(Page):
     """One run."""
 
     facts: Sequence[Definition]
-    problem: str
+    problem: Problem | None
     progress: Progress | None
     objects: Table[ObjectRow]
 
@@ -106,49 +120,49 @@ def url(name: str, tenant: Tenant, **parts: object) -> str:
 
 def source_name(source: str) -> str:
     """A CRM as its maker writes it."""
-    return SOURCE_NAMES.get(source, source)
+    return Crm(source).label if source in Crm.values else source
 
 
-def connection_facts(
-    connection: Connection, schedule: SyncSchedule | None, kept: int, tenant: Tenant
-) -> list[Definition]:
-    """The connection card; of a CRM without a connector, only that."""
-    if connection.source not in OPENERS:
-        return [Definition("State", NO_CONNECTOR), Definition("CRM", source_name(connection.source))]
-    zone = tenant.timezone
-    facts = [
-        Definition("State", CONNECTION_BADGES[ConnectionState(connection.state)]),
-        Definition("CRM", source_name(connection.source)),
-        Definition("Login address", connection.login_url or "–"),
-        Definition("Schedule", _schedule_words(schedule, zone)),
-        Definition("Last complete sync", local_time(connection.last_synced_at, zone)),
-        Definition("Rows kept aside", number(kept), href=url("rejected", tenant) if kept else ""),
-    ]
-    if connection.api_calls_limit:
-        used = connection.api_calls_used or 0
-        share = percent(used / connection.api_calls_limit)
-        facts.append(Definition("CRM calls today", f"{used:,} of {connection.api_calls_limit:,} ({share})"))
-    return facts
+def crumbs(tenant: Tenant, source: str = "") -> list[Crumb]:
+    """The way back from a page of a connection; without ``source``, from the connection itself."""
+    first = Crumb("CRM sync", url("index", tenant))
+    return [first, Crumb(source_name(source), url("detail", tenant, source=source))] if source else [first]
 
 
-def _schedule_words(schedule: SyncSchedule | None, zone: str) -> str:
-    if schedule is None:
-        return "–"
-    words = every(schedule.every_minutes).capitalize()
-    return f"{words}, paused" if schedule.is_paused else f"{words}, next {local_time(schedule.due_at, zone)}"
+def problem_of(title: str, code: str, message: str) -> Problem | None:
+    """An error code with its sentence as a problem; None for no error."""
+    found = class_of(code)
+    return Problem(f"{title}: {found.label}.", message, WHAT_TO_DO[found]) if found else None
 
 
-def run_row(run: SyncRun, tenant: Tenant) -> RunRow:
-    """A run in the list."""
+def run_row(run: SyncRun, tenant: Tenant, source: str, busy: Mapping[UUID, float]) -> RunRow:
+    """A run in the list. ``busy`` are the seconds at work by run."""
+    failed = class_of(run.error_code) if run.state == RunState.FAILED else None
     return RunRow(
-        url=url("run", tenant, run_id=run.id),
+        url=url("run", tenant, source=source, run_id=run.id),
         when=local_time(run.started_at or run.requested_at, tenant.timezone),
         state=STATE_BADGES[run.state],
-        what="Everything" if run.is_full or run.touches_everything else "Changes",
-        by="the schedule" if run.trigger == "schedule" else run.requested_by,
+        failure=failed.label if failed else "",
+        what=what_of(run),
+        by=by_of(run),
         took=took(run),
+        pace=pace(run.rows_read, busy.get(run.id, 0.0)),
         **_counted(run),
     )
+
+
+def what_of(run: SyncRun) -> str:
+    """What a run does or did, in a word or two."""
+    if run.kind != RunKind.SYNC:
+        return str(RunKind(run.kind).label)
+    return "Everything" if run.is_full or run.touches_everything else "Changes"
+
+
+def by_of(run: SyncRun) -> str:
+    """Who or what asked for a run."""
+    if run.trigger == RunTrigger.SCHEDULE:
+        return "the schedule"
+    return "a notice of the CRM" if run.trigger == RunTrigger.WEBHOOK else run.requested_by
 
 
 def took(run: SyncRun) -> str:
@@ -156,6 +170,11 @@ def took(run: SyncRun) -> str:
     if run.started_at is None or run.finished_at is None:
         return "–"
     return _seconds((run.finished_at - run.started_at).total_seconds())
+
+
+def pace(rows: int, seconds: float) -> str:
+    """Rows a second; a dash where there is too little to tell."""
+    return number(round(rows / seconds)) if rows and seconds > 0 else "–"
 
 
 def _seconds(seconds: float) -> str:
@@ -176,47 +195,60 @@ def object_row(result: SyncObjectResult, run: SyncRun) -> ObjectRow:
         note=result.note,
         state=STATE_BADGES[RunState.SUCCEEDED if result.is_done else stopped],
         took=_seconds(result.seconds),
+        pace=pace(result.rows_read, result.seconds),
         **_counted(result),
     )
 
 
-def run_facts(run: SyncRun, tenant: Tenant) -> list[Definition]:
-    """The head of a run's page."""
+def run_facts(run: SyncRun, tenant: Tenant, busy: float) -> list[Definition]:
+    """The head of a run's page. ``busy``: its seconds at work."""
     zone = tenant.timezone
     return [
         Definition("State", STATE_BADGES[run.state]),
-        Definition(
-            "What",
-            "Everything was read" if run.is_full or run.touches_everything else "What changed was read",
-        ),
-        Definition("Asked for by", "the schedule" if run.trigger == "schedule" else run.requested_by),
+        Definition("What", what_of(run)),
+        Definition("Asked for by", by_of(run)),
         Definition("Started", local_time(run.started_at, zone)),
         Definition("Ended", local_time(run.finished_at, zone)),
         Definition("Took", took(run)),
-        *(Definition(f"Rows {name}", value) for name, value in _counted(run).items()),
+        Definition("Rows a second", pace(run.rows_read, busy)),
+        *(Definition(f"Rows {_ROWS.get(name, name)}", value) for name, value in _counted(run).items()),
     ]
 
 
-def progress_of(run: SyncRun, results: Sequence[SyncObjectResult], tenant: Tenant) -> Progress | None:
+_ROWS = {"inserted": "new", "rejected": "kept aside"}
+
+
+def progress_of(
+    run: SyncRun, results: Sequence[SyncObjectResult], tenant: Tenant, source: str
+) -> Progress | None:
     """How far an active run is: each object is an equal share, within one the rows count. None for a run that is over."""
     if not run.is_active:
         return None
-    objects = OBJECTS_READ.get(run.connection.source, ())
+    objects = OBJECTS_READ.get(source, ())
     share = sum(1.0 if each.is_done else _share(each) for each in results)
-    busy = next((each for each in results if each.is_begun and not each.is_done), None)
-    label = f"Reading {busy.object_name}" if busy else "Waiting for a worker" if not results else "Reading"
-    detail = f"{run.rows_read:,} rows read."
-    if run.error_message:
-        detail = (
-            f"{detail} It is tried again at {local_time(run.ready_at, tenant.timezone)}: {run.error_message}"
-        )
     return Progress(
         id="sync-progress",
-        label=label,
-        percent=min(99, round(100 * share / max(1, len(objects)))),
-        detail=detail,
-        poll_url=url("progress", tenant, run_id=run.id),
+        label=_doing(run, results),
+        percent=min(99, round(100 * share / max(1, len(objects), len(results)))),
+        detail=_progress_detail(run, tenant),
+        poll_url=url("progress", tenant, source=source, run_id=run.id),
+        tone="warning" if run.error_code else "brand",
     )
+
+
+def _doing(run: SyncRun, results: Sequence[SyncObjectResult]) -> str:
+    verb = _DOING.get(RunKind(run.kind), "Reading")
+    busy = next((each for each in results if each.is_begun and not each.is_done), None)
+    if run.state == RunState.QUEUED:
+        return "Put off" if run.error_code else "Waiting for a worker"
+    return f"{verb} {busy.object_name}" if busy else verb
+
+
+def _progress_detail(run: SyncRun, tenant: Tenant) -> str:
+    detail = f"{run.rows_read:,} rows read."
+    if not run.error_message:
+        return detail
+    return f"{detail} It goes on at {local_time(run.ready_at, tenant.timezone)}."
 
 
 def _share(result: SyncObjectResult) -> float:
@@ -233,4 +265,18 @@ def kept_row(row: RejectedRow, zone: str) -> KeptRow:
         value=value or "(empty)",
         reason=f"{row.field} {row.reason}.",
         when=local_time(row.rejected_at, zone),
+    )
+
+
+def month_row(month: CheckedMonth, zone: str) -> MonthRow:
+    """A month of the last comparison in the list."""
+    is_same = (month.crm_checksum, month.crm_rows) == (month.mirror_checksum, month.mirror_rows)
+    return MonthRow(
+        object=month.object_name,
+        month=f"{month.month:%b %Y}" if month.month else "No date",
+        state=Badge("Same", "good", "check") if is_same else Badge("Differed", "warning", "alert-triangle"),
+        crm=number(month.crm_rows),
+        mirror=number(month.mirror_rows),
+        healed=number(month.healed_rows),
+        when=local_time(month.checked_at, zone),
     )

@@ -96,11 +96,18 @@ def refresh_after_sync(tenant_id: int, run: SyncRun) -> None:
     """Bring the datasets up to date with what a sync run merged, then let the alert rules look at once."""
     with context.tenant_wide(tenant_id):
         deal_ids = None if run.touches_everything else list(touched_deal_ids(tenant_id, run))
+    _refresh(tenant_id, deal_ids, "pipeline.after_sync")
+
+
+def refresh_after_removal(tenant_id: int) -> None:
+    """Bring the datasets up to date after all deals of a CRM were removed."""
+    _refresh(tenant_id, None, "pipeline.after_removal")
+
+
+def _refresh(tenant_id: int, deal_ids: Sequence[int] | None, job: str) -> None:
     try:
-        datasets_refresh(
-            tenant_id=tenant_id, deal_ids=deal_ids, acting_user=Actor.system("pipeline.after_sync")
-        )
-    except BuildFailed as failure:  # the rows are in; the dispatcher repairs the datasets with a whole build
+        datasets_refresh(tenant_id=tenant_id, deal_ids=deal_ids, acting_user=Actor.system(job))
+    except BuildFailed as failure:  # the dispatcher repairs the datasets with a whole build
         logger.warning("%s", failure.message)
     with context.shared_tables():
         jobs.wake(evaluation.JOB)

@@ -17,6 +17,7 @@ from accounts.models import AccessKey, User
 from accounts.services import access_key_revoke, sessions_end
 from alerts.models import Alert, Delivery, Rule
 from audit.models import Event, PlatformEntry, PlatformEvent
+from crm_sync.failures import class_of
 from crm_sync.models import Connection, SyncRun
 from isolation.models import PeriodicJob
 from revops_admin.admin_site import site
@@ -56,7 +57,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
 class OfTenantAdmin(ReadOnlyAdmin):
     """Rows that belong to workspaces."""
 
-    list_select_related = ("tenant",)
+    list_select_related: tuple[str, ...] = ("tenant",)
     search_fields: tuple[str, ...] = ("tenant__slug",)
 
 
@@ -151,10 +152,23 @@ class AccessKeyAdmin(ReadOnlyAdmin):
 class ConnectionAdmin(OfTenantAdmin):
     """CRM connections without their secrets."""
 
-    list_display = ("source", "tenant", "state", "login_url", "error_code", "created_at")
-    list_filter = ("source", "state")
-    fields = ("id", "tenant", "source", "state", "login_url", "error_code", "error_message", "created_at")
+    list_display = (
+        "source", "tenant", "state", "account_label", "failure", "last_synced_at", "api_calls_used", "api_calls_limit",
+    )  # fmt: skip
+    list_filter = ("source", "state", "sign_in")
+    fields = (
+        "id", "tenant", "source", "state", "sign_in", "login_url", "account_label", "portal_id", "failure", "error_code",
+        "error_message", "last_synced_at", "refreshed_at", "checked_at", "api_calls_used", "api_calls_limit", "api_calls_seen_at",
+        "reserve_percent", "pace", "created_at",
+    )  # fmt: skip
+    readonly_fields = ("failure",)
     ordering = ("-created_at",)
+
+    @admin.display(description="Failure")
+    def failure(self, connection: Connection) -> str:
+        """The class of what is wrong with it."""
+        found = class_of(connection.error_code)
+        return found.label if found else ""
 
 
 @admin.register(SyncRun, site=site)
@@ -164,20 +178,35 @@ class SyncRunAdmin(OfTenantAdmin):
     list_display = (
         "requested_at",
         "tenant",
+        "connection_source",
+        "kind",
         "state",
         "trigger",
         "is_full",
         "rows_read",
         "rows_rejected",
-        "error_code",
+        "failure",
     )
-    list_filter = ("state", "trigger", "is_full")
+    list_filter = ("connection__source", "kind", "state", "trigger", "is_full")
+    list_select_related = ("tenant", "connection")
+    readonly_fields = ("connection_source", "failure")
     fields = (
-        "id", "tenant", "state", "trigger", "is_full", "requested_by", "requested_at", "started_at", "finished_at",
+        "id", "tenant", "connection_source", "kind", "state", "trigger", "is_full", "requested_by", "requested_at", "started_at", "finished_at",
         "attempts", "rows_read", "rows_inserted", "rows_changed", "rows_unchanged", "rows_deleted", "rows_rejected",
-        "error_code", "error_message",
+        "failure", "error_code", "error_message",
     )  # fmt: skip
     ordering = ("-requested_at",)
+
+    @admin.display(description="CRM")
+    def connection_source(self, run: SyncRun) -> str:
+        """Which of the workspace's CRMs was read."""
+        return str(run.connection.source)
+
+    @admin.display(description="Failure")
+    def failure(self, run: SyncRun) -> str:
+        """The class of what went wrong."""
+        found = class_of(run.error_code)
+        return found.label if found else ""
 
 
 @admin.register(Rule, site=site)

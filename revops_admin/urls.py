@@ -9,6 +9,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 import alerts.api
 import crm_sync.api
 import pipeline.api
+from crm_sync import webhooks
+from crm_sync.views_oauth import oauth_callback
 from rbac.api import MeView
 from revops_admin import health, metrics
 from revops_admin.admin_site import site
@@ -69,10 +71,12 @@ _api: Routes = [
 urlpatterns: Routes = [
     path("", home, name="home"),
     path("accounts/", include(_account)),
+    path("crm/callback/", oauth_callback, name="crm_callback"),
     path("w/<slug:tenant>/", include(_workspace)),
     path("platform/", include("revops_admin.platform.urls")),
     path("admin/", site.urls),
     path("api/v1/", include(_api)),
+    path("hooks/hubspot/<slug:slug>/", webhooks.hubspot, name="hubspot_hook"),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
     path("metrics", metrics.metrics, name="metrics"),

@@ -1,1 +1,1 @@
-"""A stand-alone local server that speaks Salesforce's protocols, for trying and testing connectors."""
+"""A stand-alone local server that speaks Salesforce's and HubSpot's protocols, for trying and testing connectors."""

@@ -7,18 +7,22 @@ from http import HTTPStatus
 
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox import control, jobs, login, page, rest
+from sandbox import composite, control, jobs, login, page, rest
 from sandbox.errors import ApiError, OAuthError, not_found
 from sandbox.faults import FaultMiddleware
+from sandbox.hubspot.app import with_portals
+from sandbox.limits import limit_info
 from sandbox.orgs import Org
-from sandbox.world import DAILY_API_REQUESTS, Json, World
+from sandbox.world import Json, World
 
 _THREADS = 12  # each keeps a database connection with its cache
+_LONGEST_ADDRESS = 16_384
 _ORG_PATH = re.compile(r"(/_sandbox)?/orgs/([^/]+)(/.*|$)")
 _ID = re.compile(r"(?<=/)(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{15,18}(-\d+)?(?=/|$)")
 
@@ -26,12 +30,13 @@ _ID = re.compile(r"(?<=/)(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{15,18}(-\d+)?(?=/|$)")
 def make_app(world: World) -> ASGIApp:
     """The application over a world."""
     app = Starlette(
-        routes=[*page.ROUTES, *control.ROUTES, *login.ROUTES, *jobs.ROUTES, *rest.ROUTES],
+        routes=[*page.ROUTES, *control.ROUTES, *login.ROUTES, *jobs.ROUTES, *composite.ROUTES, *rest.ROUTES],
         exception_handlers={ApiError: _api_error, OAuthError: _oauth_error, HTTPException: _http_error},
         lifespan=_lifespan,
     )
     app.state.world = world
-    return OrgPaths(CallCounter(FaultMiddleware(app, world.faults), world), world)
+    salesforce = OrgPaths(CallCounter(FaultMiddleware(app, world.faults, expire=world.expire), world), world)
+    return with_portals(salesforce, world.portals)
 
 
 @asynccontextmanager
@@ -64,7 +69,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 class OrgPaths:
-    """Takes ``/orgs/NAME`` off the front of addresses, and a slash off their end; remembers the name."""
+    """Takes ``/orgs/NAME`` off the front of addresses, and a slash off their end; remembers the name, or the token's."""
 
     def __init__(self, app: ASGIApp, world: World) -> None:
         self._app = app
@@ -75,7 +80,12 @@ class OrgPaths:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if len(scope["raw_path"]) + len(scope["query_string"]) > _LONGEST_ADDRESS:
+            await Response("URI Too Long", status_code=HTTPStatus.REQUEST_URI_TOO_LONG)(scope, receive, send)
+            return
         path, name = _split(scope["path"])
+        if name is None and path.startswith("/services/data/"):
+            name = self._world.sessions.org_name_of(Headers(scope=scope).get("authorization", ""))
         state = {**scope.get("state", {}), "org_name": name, "org": None}
         if "//" in path or name not in {None, *self._world.orgs}:
             await Json(not_found().body(), status_code=HTTPStatus.NOT_FOUND)(scope, receive, send)
@@ -109,11 +119,25 @@ class CallCounter:
                 org = self._org_of(scope)
                 key = (scope["method"], _ID.sub("{id}", scope["path"]), message["status"])
                 org.calls[key] = org.calls.get(key, 0) + 1
-                usage = f"api-usage={org.api_calls}/{DAILY_API_REQUESTS}".encode()
-                message = {**message, "headers": [*message.get("headers", ()), (b"sforce-limit-info", usage)]}
+                info = limit_info(org.rules.limits, org.usage.calls, org.client_id)
+                extra = [(b"sforce-limit-info", info.encode())] if info else []
+                message = {**message, "headers": [*message.get("headers", ()), *extra]}
             await send(message)
 
-        await self._app(scope, receive, counting)
+        await self._in_traffic(scope, receive, counting)
+
+    async def _in_traffic(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The call, counted as in flight until its last byte is sent; or a refusal, where too many are."""
+        org = self._org_of(scope)
+        try:
+            org.traffic.begin(org.rules.limits.concurrent)
+        except ApiError as refusal:
+            await Json(refusal.body(), status_code=refusal.status)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            org.traffic.end()
 
     def _org_of(self, scope: Scope) -> Org:
         """The organisation that the request turned out to be for; the first one, where that never came out."""

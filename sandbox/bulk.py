@@ -1,6 +1,7 @@
 """Bulk API 2.0 query jobs: the result is written once, as the CSV text that the pages are cut from."""
 
 import base64
+import contextlib
 import logging
 import re
 import secrets
@@ -12,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
@@ -21,10 +23,12 @@ import msgspec
 from sandbox.errors import ApiError, not_found
 from sandbox.faults import Faults
 from sandbox.ids import make_id
+from sandbox.late import settle
 from sandbox.oauth import Session
 from sandbox.orgs import Org
 from sandbox.rows import csv_header, csv_line_sql, csv_pieces
 from sandbox.soql import Plan, compile_query, parse
+from sandbox.soql.tree import Name, Query
 
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
@@ -82,7 +86,7 @@ class Job:
             "concurrencyMode": "Parallel", "contentType": "CSV", "apiVersion": float(self.version[1:]),
             "jobType": "V2Query", "lineEnding": self.order.lineEnding, "columnDelimiter": self.order.columnDelimiter,
             "numberRecordsProcessed": self.rows, "retries": 0, "totalProcessingTime": int(self.seconds * 1000),
-            "isPkChunkingSupported": self.plan.is_in_storage_order,
+            "isPkChunkingSupported": not self.plan.order and not self.plan.limit,
         }  # fmt: skip
         return shown | ({"errorMessage": self.error} if self.error else {})
 
@@ -125,23 +129,46 @@ class Jobs:
         job_id = make_id("750", org.organisation_id[3:6], secrets.randbelow(62**8))
         path = self._spool / f"{job_id}.csv"
         job = Job(job_id, session, order, _bulk_plan(org, order), version, path, org.clock.stamp())
+        org.usage.count_job(org.rules.limits, org.clock.now())
         self._jobs[job_id] = job
         self._forget_the_oldest()
-        self._pool.submit(self._run, job)
+        self._submit(job, org.rules.behaviour.bulk_job_delay)
         return job
+
+    def _submit(self, job: Job, delay: float) -> None:
+        """Begin at once or after a delay; a waiting job takes up no worker."""
+        if delay <= 0:
+            self._pool.submit(self._run, job)
+            return
+        self._enter(job, "InProgress", out_of="UploadComplete")
+        timer = threading.Timer(delay, self._submit_late, (job,))
+        timer.daemon = True
+        timer.start()
+
+    def _submit_late(self, job: Job) -> None:
+        with contextlib.suppress(RuntimeError):  # the server is ending
+            self._pool.submit(self._run, job)
 
     def find(self, job_id: str, org: Org) -> Job:
         """An organisation's job. Raises: ApiError NOT_FOUND."""
         job = self._jobs.get(job_id) or next(
             (each for each in self._jobs.values() if each.id[:15] == job_id), None
         )
-        if job is None or job.session.org is not org:
+        if job is None or job.session.org is not org or self._is_out_of_date(job):
             raise not_found()
         return job
 
+    def _is_out_of_date(self, job: Job) -> bool:
+        """Whether the results of a job have been kept for as long as they are kept; the job goes with them."""
+        org = job.session.org
+        kept = timedelta(days=org.rules.behaviour.results_days)
+        return org.clock.now() - datetime.fromisoformat(job.created) > kept
+
     def all_of(self, org: Org) -> list[Job]:
         """An organisation's jobs, the newest last."""
-        return [job for job in self._jobs.values() if job.session.org is org]
+        return [
+            job for job in self._jobs.values() if job.session.org is org and not self._is_out_of_date(job)
+        ]
 
     def abort(self, job: Job) -> None:
         """Stop a job. Raises: ApiError, where it is already over."""
@@ -173,13 +200,17 @@ class Jobs:
             return True
 
     def _run(self, job: Job) -> None:
-        if not self._enter(job, "InProgress", out_of="UploadComplete"):
+        if not self._enter(job, "InProgress", out_of="UploadComplete") and job.state != "InProgress":
             return
         started = time.monotonic()
+        settle(job.session.org)
         try:
             fault = self._faults.take(f"/jobs/query {job.order.query}", job.session.org.name, of_job=True)
             if fault is None:
                 self._write_result(job)
+            elif fault.kind == "job_aborted":
+                job.error = fault.body or ""
+                self.abort(job)
             else:
                 job.error = fault.body or "InternalServerError: the query ran into an unexpected error"
         except (sqlite3.Error, OSError) as error:
@@ -190,9 +221,10 @@ class Jobs:
 
     def _write_result(self, job: Job) -> None:
         delimiter, ending = DELIMITERS[job.order.columnDelimiter], LINE_ENDINGS[job.order.lineEnding]
-        line = csv_line_sql(job.plan, delimiter, ending)
+        database = job.session.org.database
+        line = csv_line_sql(job.plan, delimiter, ending, holds_nul=database.holds_nul)
         offset = 0
-        with job.session.org.database.bytes_reader() as connection, job.path.open("wb") as file:
+        with database.bytes_reader() as connection, job.path.open("wb") as file:
             for rows, text in csv_pieces(connection, job.plan, line):
                 if job.state == "Aborted":
                     return
@@ -206,17 +238,34 @@ class Jobs:
 
 def _bulk_plan(org: Org, order: JobOrder) -> Plan:
     query = parse(order.query)
-    if query.offset is not None or query.is_count:
-        what = "OFFSET" if query.offset is not None else "Aggregate queries"
-        raise ApiError(HTTPStatus.BAD_REQUEST, "API_ERROR", f"{what} not supported in Bulk Query")
+    if refusal := _not_in_bulk(query):
+        raise ApiError(HTTPStatus.BAD_REQUEST, "API_ERROR", f"{refusal} not supported in Bulk Query")
+    if query.has_subquery:
+        message = "Aggregate Relationships not supported in Bulk V2 Query with CSV content type"
+        raise ApiError(HTTPStatus.BAD_REQUEST, "API_ERROR", message)
     plan = compile_query(
-        query, org.database.objects, org.clock.now().date(), with_deleted=order.operation == "queryAll"
+        query, org.database.schema, org.clock.now(), with_deleted=order.operation == "queryAll"
     )
+    if not plan.sobject.is_in_bulk:
+        message = f"Entity '{plan.sobject.name}' is not supported by the Bulk API."
+        raise ApiError(HTTPStatus.BAD_REQUEST, "INVALIDENTITY", message)
     if any(column.field.type == "address" for column in plan.columns):
         raise ApiError(
             HTTPStatus.BAD_REQUEST, "API_ERROR", "Selecting compound data not supported in Bulk Query"
         )
     return plan
+
+
+def _not_in_bulk(query: Query) -> str:
+    """What in a query Bulk does not take, or nothing."""
+    if query.offset is not None:
+        return "OFFSET"
+    if query.is_count or query.is_aggregate:
+        return "Aggregate queries"
+    is_all = any(
+        isinstance(each.what, Name) and each.what.path.startswith("FIELDS(") for each in query.selected
+    )
+    return "FIELDS()" if is_all and query.limit is None else ""
 
 
 def locator_of(row: int) -> str:

@@ -18,24 +18,28 @@ import uvicorn
 from sandbox.app import make_app
 from sandbox.errors import SetupError
 from sandbox.generate import read_people
+from sandbox.hubspot.portals import PortalSpec, open_portals, portal_specs
 from sandbox.orgs import LARGEST_SCALE, Org, OrgSpec, checked_scale, open_org, spec_of
 from sandbox.world import World
 
 _DESCRIPTION = """\
 A local server that speaks Salesforce's protocols (OAuth, REST, Bulk API 2.0) over a made-up sales organisation
-or over your own CSV files. For trying and testing connectors; nothing in it reaches a real CRM."""
+or over your own CSV files, and HubSpot's over made-up portals. For trying and testing connectors; nothing in it reaches a real CRM."""
 _EPILOG = """\
 examples:
   python -m sandbox --port 8001                            2,000 made-up deals
   python -m sandbox --port 8001 --scale 100000 --seed 7    100,000 others
   python -m sandbox --port 8001 --data exports/            the CSV files User.csv, Account.csv, Opportunity.csv, …
   python -m sandbox --port 8001 --org acme=5000:1:people.csv --org beta=500:2
+  python -m sandbox --port 8001 --portal acme=5000:1       a HubSpot portal, whose token it prints
 
-Sign in with client id sandbox-NAME and secret sandbox-secret-NAME (NAME is "default" unless --org names others).
+Sign in with client id sandbox-NAME and secret sandbox-secret-NAME (NAME is "default" unless --org names others),
+or by JWT with the private key that http://127.0.0.1:PORT/_sandbox/orgs/NAME/jwt_key gives.
 Open http://127.0.0.1:PORT/ for the organisations and the commands for tests.
 
 exit codes: 0 ended by Ctrl-C or SIGTERM, 2 something in the command line, a file, or the port does not do"""
 _CANNOT_START = 2
+_LONGEST_HEAD = 1 << 18  # an address that is too long must arrive to be refused
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--org", action="append", default=[], metavar="NAME=SCALE:SEED[:FILE]",
         help="an organisation of its own, with its people file; may be repeated")  # fmt: skip
+    add("--portal", action="append", default=[], metavar="NAME=SCALE:SEED[:FILE]",
+        help="a HubSpot portal beside the organisations; may be repeated")  # fmt: skip
     add(
         "--home",
         type=Path,
@@ -99,9 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="sandbox: %(message)s", stream=sys.stderr)
     try:
-        specs = _specs(options)
+        specs, portals = _specs(options), portal_specs(options.portal)
         with _socket(options.host, options.port) as listener, _home(options.home) as home:
-            return _run(options, specs, listener, home)
+            return _run(options, specs, portals, listener, home)
     except SetupError as error:
         _say(str(error))
         return _CANNOT_START
@@ -171,16 +177,25 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _run(options: argparse.Namespace, specs: Sequence[OrgSpec], listener: socket.socket, home: Path) -> int:
+def _run(
+    options: argparse.Namespace,
+    specs: Sequence[OrgSpec],
+    wanted_portals: Sequence[PortalSpec],
+    listener: socket.socket,
+    home: Path,
+) -> int:
     signal.signal(signal.SIGTERM, _end)
     orgs: dict[str, Org] = {spec.name: open_org(spec, home, options.today, _say) for spec in specs}
+    portals = open_portals(wanted_portals, home, options.today, _say)
     port = listener.getsockname()[1]
-    world = World.of(orgs, home / f"spool-{port}")
+    world = World.of(orgs, home / f"spool-{port}", portals)
     config = uvicorn.Config(
         make_app(world), log_level="warning", access_log=False, server_header=False,
-        timeout_graceful_shutdown=2, backlog=512,
+        timeout_graceful_shutdown=2, backlog=512, h11_max_incomplete_event_size=_LONGEST_HEAD,
     )  # fmt: skip
-    _say(f"ready at http://{options.host}:{port}/ with {', '.join(orgs)}")
+    for portal in portals.values():
+        _say(f"portal {portal.name} {portal.portal_id}: token {portal.tokens.private_token}")
+    _say(f"ready at http://{options.host}:{port}/ with {', '.join([*orgs, *portals])}")
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
     return 0
 

@@ -11,12 +11,26 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from sandbox.changes import record_create, record_delete, record_undelete, record_update, sobject_of
+from sandbox.bearer import private_key
+from sandbox.changes import (
+    empty_bin,
+    record_create,
+    record_delete,
+    record_undelete,
+    record_update,
+    sobject_of,
+)
+from sandbox.drift import SchemaChange, schema_change, schema_shown
 from sandbox.errors import ApiError
 from sandbox.faults import Fault
+from sandbox.late import change_late, settle
+from sandbox.limits import Usage
+from sandbox.merging import records_merge
 from sandbox.oauth import running_user
+from sandbox.oddities import Oddity, make_odd
 from sandbox.orgs import Org
 from sandbox.rows import csv_header, csv_line_sql, csv_pieces
+from sandbox.rules import LimitRules, changed
 from sandbox.soql import compile_query, parse
 from sandbox.world import Json, World, world_of
 
@@ -46,6 +60,30 @@ class TimeChange(msgspec.Struct, forbid_unknown_fields=True):
     covered_lag_seconds: float | None = None
 
 
+class LateChangeOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """A change stamped now that others see ``seconds`` later; without an id a new record, with ``delete`` a deletion."""
+
+    name: str = msgspec.field(name="object")
+    seconds: float
+    id: str = ""
+    fields: dict[str, object] = {}
+    delete: bool = False
+
+
+class Merge(msgspec.Struct, forbid_unknown_fields=True):
+    """Records to merge into a master."""
+
+    name: str = msgspec.field(name="object")
+    master: str
+    losers: list[str]
+
+
+class EmptyBin(msgspec.Struct, forbid_unknown_fields=True):
+    """The recycle bin to empty: of one object, or the whole."""
+
+    name: str = msgspec.field(name="object", default="")
+
+
 class Delay(msgspec.Struct, forbid_unknown_fields=True):
     """A length of time."""
 
@@ -60,7 +98,53 @@ def _org_of(request: Request) -> Org:
     """The organisation that the address names, or the first one."""
     orgs = world_of(request).orgs
     name = request.state.org_name
-    return orgs[name] if name else next(iter(orgs.values()))
+    org = orgs[name] if name else next(iter(orgs.values()))
+    settle(org)
+    return org
+
+
+def _rules(name: str) -> Callable[[Request], object]:
+    """An address that shows a set of rules (GET), changes those that a body names (POST), or makes them the usual ones (DELETE)."""
+
+    async def answer(request: Request) -> Response:
+        org = _org_of(request)
+        rules: msgspec.Struct = getattr(org.rules, name)
+        if request.method == "DELETE":
+            rules = type(rules)()
+        elif request.method == "POST":
+            try:
+                rules = changed(rules, msgspec.json.decode(await request.body(), type=dict[str, object]))
+            except (msgspec.ValidationError, msgspec.DecodeError) as error:
+                raise _bad_command(error) from error
+        setattr(org.rules, name, rules)
+        return Json(rules)
+
+    return answer
+
+
+def _bad_command(error: Exception) -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, "BAD_COMMAND", f"The body does not fit: {error}")
+
+
+async def _limits(request: Request) -> Response:
+    """The rules of limits, with what is used of them: ``used`` calls and ``bulk_jobs_used``."""
+    org = _org_of(request)
+    if request.method == "POST":
+        try:
+            body = msgspec.json.decode(await request.body(), type=dict[str, object])
+            used = msgspec.convert(
+                {name: body.pop(name) for name in ("used", "bulk_jobs_used") if name in body},
+                type=dict[str, int],
+            )
+            org.rules.limits = changed(org.rules.limits, body)
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise _bad_command(error) from error
+        org.usage.calls = used.get("used", org.usage.calls)
+        org.usage.bulk_jobs = used.get("bulk_jobs_used", org.usage.bulk_jobs)
+    elif request.method == "DELETE":
+        org.rules.limits, org.usage = LimitRules(), Usage()
+    shown: dict[str, object] = msgspec.to_builtins(org.rules.limits)
+    return Json(shown | {"used": org.usage.calls, "bulk_jobs_used": org.usage.bulk_jobs})
 
 
 def _command(shape: type[Body], action: Action[Body]) -> Callable[[Request], object]:
@@ -70,20 +154,19 @@ def _command(shape: type[Body], action: Action[Body]) -> Callable[[Request], obj
         try:
             body = msgspec.json.decode(await request.body() or b"{}", type=shape)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
-            raise ApiError(
-                HTTPStatus.BAD_REQUEST, "BAD_COMMAND", f"The body does not fit: {error}"
-            ) from error
+            raise _bad_command(error) from error
         return Json(await run_in_threadpool(action, world_of(request), _org_of(request), body))
 
     return answer
 
 
 def _create(world: World, org: Org, body: RecordFields) -> object:
-    return {"id": record_create(org, body.name, body.fields, user_id=running_user(org))}
+    user = running_user(org)
+    return {"id": record_create(org, body.name, body.fields, user_id=user, everything=True)}
 
 
 def _update(world: World, org: Org, body: RecordFields) -> object:
-    record_update(org, body.name, body.id, body.fields, user_id=running_user(org))
+    record_update(org, body.name, body.id, body.fields, user_id=running_user(org), everything=True)
     return {"id": body.id}
 
 
@@ -97,6 +180,36 @@ def _undelete(world: World, org: Org, body: RecordName) -> object:
     return {"id": body.id}
 
 
+def _oddities(world: World, org: Org, body: Oddity) -> object:
+    return {"ids": make_odd(org, body, user_id=running_user(org))}
+
+
+def _merge(world: World, org: Org, body: Merge) -> object:
+    return {"moved": records_merge(org, body.name, body.master, body.losers, user_id=running_user(org))}
+
+
+def _empty_bin(world: World, org: Org, body: EmptyBin) -> object:
+    names = [body.name] if body.name else list(org.database.objects)
+    return {"removed": sum(empty_bin(org, name) for name in names)}
+
+
+def _late(world: World, org: Org, body: LateChangeOrder) -> object:
+    user = running_user(org)
+    record_id = change_late(
+        org, body.name, body.id, body.fields, body.seconds, is_deletion=body.delete, user_id=user
+    )
+    return {"id": record_id}
+
+
+def _schema(world: World, org: Org, body: SchemaChange) -> object:
+    schema_change(org, body)
+    return schema_shown(org, body.name)
+
+
+def _schema_shown(request: Request) -> Response:
+    return Json(schema_shown(_org_of(request), request.query_params.get("object", "")))
+
+
 def _time(world: World, org: Org, body: TimeChange) -> object:
     if body.run:
         org.clock.run()
@@ -106,6 +219,11 @@ def _time(world: World, org: Org, body: TimeChange) -> object:
     if body.covered_lag_seconds is not None:
         org.clock.covered_lag_seconds = body.covered_lag_seconds
     return {"now": org.clock.stamp()}
+
+
+def _job_delay(world: World, org: Org, body: Delay) -> object:
+    org.rules.behaviour.bulk_job_delay = body.seconds
+    return {"seconds": body.seconds}
 
 
 def _page_delay(world: World, org: Org, body: Delay) -> object:
@@ -118,7 +236,7 @@ async def _fault(request: Request) -> Response:
     try:
         fault = msgspec.json.decode(await request.body(), type=Fault)
     except msgspec.DecodeError as error:
-        raise ApiError(HTTPStatus.BAD_REQUEST, "BAD_COMMAND", f"The body does not fit: {error}") from error
+        raise _bad_command(error) from error
     world_of(request).faults.add(fault, request.state.org_name)
     return Json({"waiting": world_of(request).faults.waiting()})
 
@@ -132,6 +250,11 @@ def _faults_clear(request: Request) -> Response:
     return _faults_shown(request)
 
 
+def _jwt_key(request: Request) -> Response:
+    """The private key with which one may sign in by JWT, until another certificate is registered."""
+    return Response(private_key(_org_of(request)), media_type="application/x-pem-file")
+
+
 def _expire_tokens(request: Request) -> Response:
     return Json({"expired": world_of(request).sessions.expire(_org_of(request))})
 
@@ -143,8 +266,14 @@ def _stats(request: Request) -> Response:
     )
 
 
+def _traffic(request: Request) -> Response:
+    """Calls in flight and calls a second, and the most of each since the stats were last cleared."""
+    return Json(_org_of(request).traffic.shown())
+
+
 def _stats_clear(request: Request) -> Response:
     _org_of(request).calls.clear()
+    _org_of(request).traffic.clear()
     return _stats(request)
 
 
@@ -169,16 +298,17 @@ def _people(request: Request) -> Response:
 def _snapshot(request: Request) -> Response:
     """All rows of an object as Bulk CSV, deleted ones only with ``deleted=1``; ``fields`` narrows the columns."""
     org = _org_of(request)
-    sobject = sobject_of(org, request.query_params.get("object", ""))
-    fields = request.query_params.get("fields") or ",".join(sobject.columns)
+    sobject = sobject_of(org, request.query_params.get("object", ""), everything=True)
+    fields = request.query_params.get("fields") or ",".join(sobject.plain_fields)
     query = parse(f"SELECT {fields} FROM {sobject.name}")
     with_deleted = request.query_params.get("deleted", "") not in {"", "0", "false"}
-    plan = compile_query(query, org.database.objects, org.clock.now().date(), with_deleted=with_deleted)
+    plan = compile_query(query, org.database.schema.unlimited, org.clock.now(), with_deleted=with_deleted)
+    line = csv_line_sql(plan, ",", "\n", holds_nul=org.database.holds_nul)
 
     def pieces() -> Iterator[bytes]:
         yield csv_header(plan, ",", "\n")
         with org.database.bytes_reader() as connection:
-            for _, text in csv_pieces(connection, plan, csv_line_sql(plan, ",", "\n")):
+            for _, text in csv_pieces(connection, plan, line):
                 yield text
 
     return StreamingResponse(pieces(), media_type="text/csv;charset=UTF-8")
@@ -191,6 +321,18 @@ ROUTES: list[BaseRoute] = [
     Route(f"{_AT}/snapshot", _snapshot),
     Route(f"{_AT}/stats", _stats, methods=["GET"]),
     Route(f"{_AT}/stats", _stats_clear, methods=["DELETE"]),
+    Route(f"{_AT}/stats/traffic", _traffic),
+    Route(f"{_AT}/oauth", _rules("oauth"), methods=["GET", "POST", "DELETE"]),
+    Route(f"{_AT}/jwt_key", _jwt_key),
+    Route(f"{_AT}/limits", _limits, methods=["GET", "POST", "DELETE"]),
+    Route(f"{_AT}/behaviour", _rules("behaviour"), methods=["GET", "POST", "DELETE"]),
+    Route(f"{_AT}/schema", _schema_shown, methods=["GET"]),
+    Route(f"{_AT}/schema", _command(SchemaChange, _schema), methods=["POST"]),
+    Route(f"{_AT}/late", _command(LateChangeOrder, _late), methods=["POST"]),
+    Route(f"{_AT}/oddities", _command(Oddity, _oddities), methods=["POST"]),
+    Route(f"{_AT}/merge", _command(Merge, _merge), methods=["POST"]),
+    Route(f"{_AT}/empty_bin", _command(EmptyBin, _empty_bin), methods=["POST"]),
+    Route(f"{_AT}/bulk_job_delay", _command(Delay, _job_delay), methods=["POST"]),
     Route(f"{_AT}/create", _command(RecordFields, _create), methods=["POST"]),
     Route(f"{_AT}/update", _command(RecordFields, _update), methods=["POST"]),
     Route(f"{_AT}/delete", _command(RecordName, _delete), methods=["POST"]),

@@ -5,6 +5,7 @@ import threading
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sandbox.orgs import Org
 from sandbox.soql import Plan
 
 _MOST_OPEN = 200
+_LIFE = timedelta(days=2)
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Cursor:
     plan: Plan
     path: Path
     batch_size: int
+    opened_at: datetime
     total: int = 0
 
     def rows(self, start: int) -> list[int]:
@@ -47,7 +50,7 @@ class Cursors:
     def start(self, org: Org, plan: Plan, batch_size: int, pieces: Iterable[list[int]]) -> Cursor:
         """Note a result set whose rows lie at ``pieces``."""
         cursor_id = make_id("0r8", org.organisation_id[3:6], secrets.randbelow(62**8))
-        cursor = Cursor(cursor_id, org, plan, self._spool / f"{cursor_id}.rows", batch_size)
+        cursor = Cursor(cursor_id, org, plan, self._spool / f"{cursor_id}.rows", batch_size, org.clock.now())
         with cursor.path.open("wb") as file:
             for piece in pieces:
                 file.write(array("q", piece).tobytes())
@@ -62,6 +65,7 @@ class Cursors:
         """The cursor of ``ID-START`` and where to go on. Raises: ApiError INVALID_QUERY_LOCATOR."""
         cursor_id, _, start = locator.rpartition("-")
         cursor = self._open.get(cursor_id)
-        if cursor is None or cursor.org is not org or not start.isdigit():
+        is_open = cursor is not None and org.clock.now() < cursor.opened_at + _LIFE
+        if cursor is None or not is_open or cursor.org is not org or not start.isdigit():
             raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator")
         return cursor, int(start)

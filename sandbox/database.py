@@ -8,15 +8,25 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from sandbox.schema import STANDARD, SObject, unknown_object
+import msgspec
+
+from sandbox.schema import STANDARD, Field, Schema, SObject, unknown_object
 
 _BESIDE_THE_OBJECTS = """
 CREATE TABLE _meta (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE _gone (object TEXT, id TEXT, deleted_at TEXT);
-CREATE TABLE _refresh_token (token TEXT PRIMARY KEY, user_id TEXT);
+CREATE TABLE _refresh_token (token TEXT PRIMARY KEY, user_id TEXT, scope TEXT, family TEXT, is_spent INTEGER);
+CREATE TABLE _field (
+    object TEXT, name TEXT, definition TEXT, is_removed INTEGER DEFAULT 0, is_hidden INTEGER DEFAULT 0, PRIMARY KEY (object, name)
+);
+CREATE TABLE _object (
+    name TEXT PRIMARY KEY, is_hidden INTEGER DEFAULT 0, is_replicated INTEGER DEFAULT 1, is_in_bulk INTEGER DEFAULT 1
+);
 """
+_HOLDS_NUL = "holds NUL"
 
 
 class DatabaseWriter:
@@ -39,6 +49,17 @@ class DatabaseWriter:
         columns = ", ".join(f'"{name}"' for name in sobject.columns)
         self._connection.execute(f'CREATE TABLE "{sobject.name}" (_row INTEGER PRIMARY KEY, {columns})')
         self._objects.append(sobject)
+
+    def define(self, name: str, field: Field) -> None:
+        """Note what a column is, or add a formula: for a field of an object that is not a standard one."""
+        definition = msgspec.json.encode(field).decode()
+        self.run(
+            "INSERT INTO _field (object, name, definition) VALUES (?, ?, ?)", (name, field.name, definition)
+        )
+
+    def note_nul(self) -> None:
+        """Say that some text holds the character NUL, which the fast way to write CSV stops at."""
+        self.run("INSERT OR IGNORE INTO _meta VALUES (?, '1')", (_HOLDS_NUL,))
 
     def insert(self, sobject: SObject, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
         """Add rows whose values follow ``columns``."""
@@ -89,7 +110,23 @@ class Database:
         self._lock = threading.Lock()
         self._writer = self._open()
         self._writer.execute("PRAGMA journal_mode = WAL")
-        self.objects = {name: self._object(name) for name in self._object_names()}
+        self.schema = self._read_schema()
+        self.holds_nul = self.meta(_HOLDS_NUL) is not None
+
+    @property
+    def objects(self) -> Mapping[str, SObject]:
+        """All objects by name, with what is hidden from the integration user."""
+        return self.schema.objects
+
+    def schema_changed(self) -> None:
+        """Read the notes on fields and objects again."""
+        with self._lock:
+            self.schema = self._read_schema()
+
+    def note_nul(self, connection: sqlite3.Connection) -> None:
+        """Say, in a writing transaction, that some text now holds the character NUL."""
+        connection.execute("INSERT OR IGNORE INTO _meta VALUES (?, '1')", (_HOLDS_NUL,))
+        self.holds_nul = True
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=60)
@@ -100,9 +137,33 @@ class Database:
         tables = self._writer.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
         return [name for (name,) in tables if not name.startswith(("_", "sqlite_"))]
 
+    def _read_schema(self) -> Schema:
+        objects = {name: self._object(name) for name in self._object_names()}
+        rows = self._writer.execute("SELECT object, name FROM _field WHERE is_hidden OR is_removed")
+        hidden = {(object_name, name) for object_name, name in rows}
+        unseen = {name for (name,) in self._writer.execute("SELECT name FROM _object WHERE is_hidden")}
+        visible = {
+            name: sobject.with_fields(
+                {each: field for each, field in sobject.fields.items() if (name, each) not in hidden}
+            )
+            for name, sobject in objects.items()
+            if name not in unseen
+        }
+        return Schema(objects, visible)
+
     def _object(self, name: str) -> SObject:
         columns = [row[1] for row in self._writer.execute(f'PRAGMA table_info("{name}")') if row[1] != "_row"]
-        return STANDARD.get(name, unknown_object(name)).with_columns(columns)
+        known = STANDARD.get(name, unknown_object(name)).with_columns(columns)
+        fields = dict(known.fields)
+        sql = "SELECT name, definition, is_removed FROM _field WHERE object = ? ORDER BY rowid"
+        for field_name, definition, is_removed in self._writer.execute(sql, (name,)):
+            if is_removed:
+                fields.pop(field_name, None)
+            elif definition is not None:
+                fields[field_name] = msgspec.json.decode(definition, type=Field)
+        sql = "SELECT is_replicated, is_in_bulk FROM _object WHERE name = ?"
+        is_replicated, is_in_bulk = self._writer.execute(sql, (name,)).fetchone() or (1, 1)
+        return replace(known, fields=fields, is_replicated=bool(is_replicated), is_in_bulk=bool(is_in_bulk))
 
     @property
     def reader(self) -> sqlite3.Connection:

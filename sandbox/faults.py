@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
 from typing import Literal
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Kind = Literal["status", "timeout", "cut", "slow", "job_failed"]
+Kind = Literal["status", "timeout", "cut", "slow", "token_expired", "job_failed", "job_aborted"]
+_OF_JOBS = ("job_failed", "job_aborted")
 _CODES = {
     400: ("UNKNOWN_EXCEPTION", "An unexpected error occurred"),
     401: ("INVALID_SESSION_ID", "Session expired or invalid"),
@@ -29,36 +32,71 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """One thing to go wrong.
 
     It befalls requests whose ``path?query`` contains ``path_contains``: the first ``after`` of them pass, the next ``times`` (0 for
-    all) are hit. ``seconds``: how long ``timeout`` keeps silent, or how long ``slow`` takes over an answer.
-    ``job_failed`` befalls Bulk jobs instead: those whose ``/jobs/query SOQL`` contains the text.
+    all) are hit. With a ``probability`` each of them is hit by chance, drawn from ``seed``, and without end unless ``times`` is given.
+    ``seconds``: how long ``timeout`` keeps silent, or how long ``slow`` takes over an answer. ``token_expired`` ends all access tokens
+    of the organisation just before the request. ``job_failed`` and ``job_aborted`` befall Bulk jobs instead: those whose
+    ``/jobs/query SOQL`` contains the text.
     """
 
     kind: Kind
     path_contains: str = ""
     status: int = 500
     body: str | None = None
-    times: int = 1
+    times: int | None = None
     after: int = 0
     seconds: float = 3600.0
     headers: dict[str, str] = {}
+    probability: float = 1.0
+    seed: int = 0
 
-    def answer(self) -> bytes:
-        """The body for a ``status`` fault: as given, or as Salesforce words that status."""
-        if self.body is not None:
-            return self.body.encode()
-        code, message = _CODES.get(self.status, _CODES[500])
-        return msgspec.json.encode([{"message": message, "errorCode": code}])
+    def __post_init__(self) -> None:
+        if self.times is None:
+            self.times = 1 if self.probability >= 1 else 0
+
+    def answer(self, worded: "Wording") -> bytes:
+        """The body for a ``status`` fault: as given, or as the CRM words that status."""
+        return msgspec.json.encode(worded(self.status)) if self.body is None else self.body.encode()
+
+
+def _as_salesforce(status: int) -> object:
+    code, message = _CODES.get(status, _CODES[500])
+    return [{"message": message, "errorCode": code}]
+
+
+Wording = Callable[[int], object]
+"""A CRM's error body for a status."""
+
+
+@dataclass
+class _Waiting:
+    """A fault, the organisation that it is for (None: any), and the source of its chances."""
+
+    org: str | None
+    fault: Fault
+    chance: Random
+
+    def fits(self, target: str, org: str | None, *, of_job: bool) -> bool:
+        is_of_job = self.fault.kind in _OF_JOBS
+        return self.fault.path_contains in target and self.org in {None, org} and is_of_job == of_job
+
+    def strikes(self) -> bool:
+        """Whether a fitting request is hit."""
+        if self.fault.after > 0:
+            self.fault.after -= 1
+            return False
+        return self.fault.probability >= 1 or self.chance.random() < self.fault.probability
 
 
 class Faults:
     """The faults that wait for their requests, oldest first, each for one organisation or for all."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[str | None, Fault]] = []
+        self._waiting: list[_Waiting] = []
 
     def add(self, fault: Fault, org: str | None = None) -> None:
         """Wait for the next fitting request of an organisation, or of any."""
-        self._waiting.append((org, fault))
+        chance = Random(fault.seed)  # noqa: S311 - must come out the same each time
+        self._waiting.append(_Waiting(org, fault, chance))
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
@@ -66,50 +104,55 @@ class Faults:
 
     def waiting(self) -> Sequence[Fault]:
         """What is still to go wrong."""
-        return [fault for _, fault in self._waiting]
+        return [each.fault for each in self._waiting]
 
     def take(self, target: str, org: str | None, *, of_job: bool = False) -> Fault | None:
         """The fault that befalls this request, if any, counted as having struck once."""
-        for entry in self._waiting:
-            wanted_org, fault = entry
-            fits = (
-                fault.path_contains in target
-                and wanted_org in {None, org}
-                and (fault.kind == "job_failed") == of_job
-            )
-            if fits and fault.after > 0:
-                fault.after -= 1
-            elif fits:
-                self._count(entry)
-                return fault
+        for each in self._waiting:
+            if each.fits(target, org, of_job=of_job) and each.strikes():
+                self._count(each)
+                return each.fault
         return None
 
-    def _count(self, entry: tuple[str | None, Fault]) -> None:
-        fault = entry[1]
-        if fault.times == 1:
-            self._waiting.remove(entry)
-        elif fault.times > 1:
-            fault.times -= 1
+    def _count(self, struck: _Waiting) -> None:
+        if struck.fault.times == 1:
+            self._waiting = [each for each in self._waiting if each is not struck]
+        elif struck.fault.times:
+            struck.fault.times -= 1
 
 
 class FaultMiddleware:
     """Lets requests of the protocols meet their faults; the server's own pages and controls never do."""
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        faults: Faults,
+        prefixes: tuple[str, ...] = ("/services/",),
+        worded: Wording = _as_salesforce,
+        expire: Callable[[str | None], None] | None = None,
+    ) -> None:
         self._app = app
         self._faults = faults
+        self._prefixes = prefixes
+        self._worded = worded
+        self._expire = expire
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         fault = None
-        if scope["type"] == "http" and scope["path"].startswith("/services/"):
+        if scope["type"] == "http" and scope["path"].startswith(self._prefixes):
             target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
             fault = self._faults.take(target, scope["state"].get("org_name"))
+        if fault is not None and fault.kind == "token_expired":
+            if self._expire is not None:
+                self._expire(scope["state"].get("org_name"))
+            fault = None
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind == "status":
             await _drain(receive)
-            await _answer(fault, send)
+            await _answer(fault, self._worded, send)
         elif fault.kind == "timeout":
             await _keep_silent(fault, receive)
         elif fault.kind == "cut":
@@ -123,8 +166,8 @@ async def _drain(receive: Receive) -> None:
         pass
 
 
-async def _answer(fault: Fault, send: Send) -> None:
-    body = fault.answer()
+async def _answer(fault: Fault, worded: Wording, send: Send) -> None:
+    body = fault.answer(worded)
     headers = {
         "content-type": "application/json;charset=UTF-8",
         "content-length": str(len(body)),

@@ -19,6 +19,13 @@ def lengthen(record_id: str) -> str:
     return record_id + "".join(CHECKSUM[_mask(block)] for block in blocks)
 
 
+def forms(record_id: str) -> tuple[str, ...]:
+    """All spellings under which the record may be stored: as given, long, short."""
+    return tuple(
+        dict.fromkeys((record_id, lengthen(record_id), record_id[:15] if len(record_id) == 18 else record_id))
+    )
+
+
 def pod_of(*parts: object) -> str:
     """Three characters that tell the ids of one organisation from another's."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()

@@ -12,12 +12,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from sandbox.bulk import PAGES_AT_ONCE, Job, JobOrder, locator_of, page_of, pieces_of, row_of
-from sandbox.errors import ApiError
+from sandbox.errors import ApiError, not_found
 from sandbox.rest import version_of
 from sandbox.world import Json, session_of, world_of
 
 _GZIP_WINDOW = 31
 _FASTEST = 1
+_FIRST_WITH_RESULT_PAGES = 58
 
 
 async def _start(request: Request) -> Response:
@@ -103,6 +104,8 @@ def _compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _result_pages(request: Request) -> Response:
     job = _job_of(request)
+    if int(version_of(request)[1:3]) < _FIRST_WITH_RESULT_PAGES:
+        raise not_found()
     most = _most_rows(request)
     row: int | None = _start_row(request, job)
     address = f"/services/data/{version_of(request)}/jobs/query/{job.id}"

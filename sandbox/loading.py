@@ -57,8 +57,15 @@ def load_directory(directory: Path, writer: DatabaseWriter, now: datetime) -> No
         sobject = STANDARD.get(name) or unknown_object(_checked_name(files[name]))
         if name in files:
             _load_file(files[name], sobject, writer, now)
+            if _holds_nul(files[name]):
+                writer.note_nul()
         else:
             writer.add_object(sobject)
+
+
+def _holds_nul(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(b"\0" in block for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def _checked_name(path: Path) -> str:

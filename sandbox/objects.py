@@ -1,7 +1,7 @@
 """What each standard object holds: one line a field: name, type, and what it refers to or may be.
 
 ``*`` behind a type: required when a record is created; ``!``: set by the server. The choice and the types follow Salesforce's object
-reference, cut down to the fields that sales operations read.
+reference, cut down to the fields that sales operations read. ``=`` behind a type: a formula, which is all that follows.
 """
 
 STAGES: dict[str, tuple[int, str, str]] = {
@@ -78,8 +78,28 @@ LastModifiedDate datetime!
 SystemModstamp datetime!
 """
 
+_OPPORTUNITY_STAGE = """
+Id id!
+MasterLabel string*
+ApiName string
+IsActive boolean
+SortOrder int
+IsClosed boolean
+IsWon boolean
+ForecastCategory picklist Omitted|Pipeline|BestCase|Forecast|Closed
+ForecastCategoryName picklist Omitted|Pipeline|Best Case|Commit|Closed
+DefaultProbability percent
+Description string
+CreatedById reference! User
+CreatedDate datetime!
+LastModifiedById reference! User
+LastModifiedDate datetime!
+SystemModstamp datetime!
+"""
+
 _ACCOUNT = f"""
 Id id!
+MasterRecordId reference! Account
 Name string*
 Type picklist Prospect|Customer|Partner
 Industry picklist {"|".join(INDUSTRIES)}
@@ -92,6 +112,7 @@ Phone phone{_ADDRESS}LastActivityDate date!{_AUDIT}"""
 
 _CONTACT = f"""
 Id id!
+MasterRecordId reference! Contact
 AccountId reference Account
 FirstName string
 LastName string*
@@ -180,15 +201,43 @@ ActivityDateTime datetime
 IsAllDayEvent boolean
 Description textarea{_AUDIT}"""
 
+_OPPORTUNITY_FIELD_HISTORY = """
+Id id!
+OpportunityId reference! Opportunity
+Field picklist! StageName|Amount|CloseDate|Owner|created
+DataType picklist! DynamicEnum|Currency|DateOnly|EntityId|Text
+OldValue anyType!
+NewValue anyType!
+CreatedDate datetime!
+CreatedById reference! User
+IsDeleted boolean!
+"""
+
 DECLARATIONS: dict[str, tuple[str, str]] = {
     "UserRole": ("00E", _USER_ROLE),
     "User": ("005", _USER),
+    "OpportunityStage": ("01J", _OPPORTUNITY_STAGE),
     "Account": ("001", _ACCOUNT),
     "Contact": ("003", _CONTACT),
     "Opportunity": ("006", _OPPORTUNITY),
     "OpportunityContactRole": ("00K", _OPPORTUNITY_CONTACT_ROLE),
     "OpportunityHistory": ("008", _OPPORTUNITY_HISTORY),
+    "OpportunityFieldHistory": ("017", _OPPORTUNITY_FIELD_HISTORY),
     "Task": ("00T", _TASK),
     "Event": ("00U", _EVENT),
 }
 """Key prefix and field lines of each object."""
+
+CUSTOM_FIELDS: dict[str, str] = {
+    "Opportunity": """
+Region__c picklist North America|EMEA|APAC|LATAM
+Contract_Value__c currency
+Renewal_Date__c date
+Is_Strategic__c boolean
+Notes__c textarea
+Account_Industry__c string= TEXT(Account.Industry)
+Days_Open__c double= IF(IsClosed, CloseDate, TODAY()) - DATEVALUE(CreatedDate)
+Weighted_Value__c currency= BLANKVALUE(Contract_Value__c, Amount) * Probability / 100
+""",
+}
+"""What an administrator has added to the objects of a generated organisation; a data directory brings its own."""

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ from sandbox.database import Database, DatabaseWriter
 from sandbox.errors import SetupError
 from sandbox.generate import GivenPerson, Order, generate, read_people
 from sandbox.ids import make_id, pod_of
+from sandbox.limits import Traffic, Usage
 from sandbox.loading import fingerprint, load_directory
+from sandbox.rules import Rules
 
 LARGEST_SCALE = 1_000_000
-_LAYOUT = "1"
+_LAYOUT = "2"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 Report = Callable[[str], None]
 
@@ -33,6 +36,20 @@ class OrgSpec:
     data: Path | None = None
 
 
+@dataclass(frozen=True)
+class LateChange:
+    """A change that is stamped ``begun_at`` and that nobody sees before ``ends_at``."""
+
+    begun_at: datetime
+    ends_at: datetime
+    sobject: str
+    id: str
+    fields: dict[str, object]
+    is_new: bool
+    is_deletion: bool
+    user_id: str
+
+
 @dataclass
 class Org:
     """An organisation that is served. ``calls`` counts requests by method, path pattern and status."""
@@ -42,7 +59,11 @@ class Org:
     clock: Clock
     organisation_id: str
     calls: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    api_calls: int = 0
+    rules: Rules = field(default_factory=Rules)
+    usage: Usage = field(default_factory=Usage)
+    traffic: Traffic = field(default_factory=Traffic)
+    late: list[LateChange] = field(default_factory=list)
+    late_lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def client_id(self) -> str:

@@ -6,6 +6,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.hubspot.page import commands as portal_commands
+from sandbox.hubspot.page import portal_section
 from sandbox.login import base_url
 from sandbox.orgs import Org
 from sandbox.world import world_of
@@ -23,11 +25,23 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 _COMMANDS = (
     ("create, update, delete, undelete", "change a record as a user of the CRM would"),
-    ("fault, faults, faults/clear", "let coming requests fail: status, timeout, cut, slow, job_failed"),
+    ("merge, empty_bin", "merge duplicates, empty the recycle bin"),
+    ("late", "a change stamped now that others see only some seconds later"),
+    (
+        "schema?object=Opportunity",
+        "add, remove, rename, retype or hide a field, change a picklist, hide an object",
+    ),
+    ("oddities", "odd data: equal stamps, awkward names, days of clock changes"),
+    (
+        "fault, faults, faults/clear",
+        "let coming requests fail: status, timeout, cut, slow, token_expired, job_failed, job_aborted",
+    ),
+    ("oauth, jwt_key", "how signing in works; the private key for signing in by JWT"),
+    ("limits, behaviour", "limits of calls and jobs, how stamps and change lists behave"),
     ("expire_tokens", "end all access tokens"),
     ("clock", "fix or advance the organisation's time, hold latestDateCovered back"),
-    ("bulk_page_delay", "make each Bulk result page wait"),
-    ("stats", "calls so far by path and status"),
+    ("bulk_job_delay, bulk_page_delay", "make each Bulk job, or each result page, wait"),
+    ("stats, stats/traffic", "calls so far by path and status; the most in flight and in a second"),
     ("snapshot?object=Opportunity&deleted=1", "all rows of an object as CSV"),
     ("people", "who sells, below whom, and how many deals each owns"),
 )
@@ -58,6 +72,8 @@ def _org_section(org: Org, base: str) -> str:
 def _home(request: Request) -> Response:
     base = base_url(request)
     sections = "".join(_org_section(org, base) for org in world_of(request).orgs.values())
+    portals = world_of(request).portals.values()
+    sections += "".join(portal_section(portal, base) for portal in portals)
     commands = "".join(
         f"<dt><code>{escape(name)}</code></dt><dd>{escape(what)}</dd>" for name, what in _COMMANDS
     )
@@ -65,10 +81,10 @@ def _home(request: Request) -> Response:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Sandbox CRM</title>'
         f"<style>{_STYLE}</style></head><body><header><h1>Sandbox CRM</h1>"
-        '<p class="lead">A play server that speaks Salesforce’s protocols: OAuth, REST, Bulk API 2.0. What it serves is made up, '
+        '<p class="lead">A play server that speaks Salesforce’s protocols: OAuth, REST, Bulk API 2.0, and beside it HubSpot’s. What it serves is made up, '
         "or read from the CSV files that it was started with; nothing here reaches a real CRM.</p></header>"
         f"<main>{sections}<section><h2>Commands for tests</h2><p>Below <code>/_sandbox/</code> for the first organisation, below "
-        f"<code>/_sandbox/orgs/NAME/</code> for any.</p><dl>{commands}</dl>"
+        f"<code>/_sandbox/orgs/NAME/</code> for any.</p><dl>{commands}</dl>{portal_commands() if portals else ''}"
         '<p><a href="/_sandbox/health">Health</a> · <a href="/services/data">API versions</a></p></section></main></body></html>'
     )
 

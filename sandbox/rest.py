@@ -1,8 +1,9 @@
 """The REST data API: versions, describe, records, query, limits, changes."""
 
+import json
 import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import chain
 
@@ -13,20 +14,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import rows
+from sandbox.change_lists import deleted, updated
 from sandbox.changes import record_create, record_delete, record_update, sobject_of
+from sandbox.describe import described_briefly, described_field, described_further
 from sandbox.errors import ApiError, malformed, not_found
-from sandbox.ids import lengthen
+from sandbox.ids import forms
+from sandbox.login import identity_url
 from sandbox.oauth import Session
 from sandbox.orgs import Org
-from sandbox.schema import SObject
-from sandbox.soql import compile_query, parse
-from sandbox.soql.tree import Name, Query
-from sandbox.world import DAILY_API_REQUESTS, Json, session_of, world_of
+from sandbox.schema import Field, SObject
+from sandbox.soql import compile_aggregate, compile_query, parse
+from sandbox.soql.tree import Name, Query, Selected
+from sandbox.world import Json, session_of, world_of
 
 _VERSIONS = range(31, 67)
 _RELEASES = ("Winter", "Spring", "Summer")
 _BATCH = re.compile(r"batchSize\s*=\s*(\d+)", re.IGNORECASE)
-_MOST_CHANGED_IDS = 600_000
 Handler = Callable[[Request, Session, str], object]
 
 
@@ -51,7 +54,7 @@ def version_of(request: Request) -> str:
     return version
 
 
-def _endpoint(handler: Handler) -> Callable[[Request], Response]:
+def endpoint(handler: Handler) -> Callable[[Request], Response]:
     """A handler that wants the session and the version, and gives what is to be JSON, or a whole response."""
 
     def answer(request: Request) -> Response:
@@ -63,19 +66,20 @@ def _endpoint(handler: Handler) -> Callable[[Request], Response]:
 
 
 def _resources(request: Request, session: Session, version: str) -> object:
-    names = ("sobjects", "query", "queryAll", "limits", "jobs")
-    return {name: f"/services/data/{version}/{name}" for name in names}
+    names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite")
+    places = {name: f"/services/data/{version}/{name}" for name in names}
+    return places | {"identity": identity_url(request, session)}
 
 
 def _global_describe(request: Request, session: Session, version: str) -> object:
-    shown = [_briefly(sobject, version) for sobject in session.org.database.objects.values()]
+    shown = [_briefly(sobject, version) for sobject in session.org.database.schema.visible.values()]
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": shown}
 
 
 def _briefly(sobject: SObject, version: str) -> dict[str, object]:
     address = f"/services/data/{version}/sobjects/{sobject.name}"
     urls = {"sobject": address, "describe": f"{address}/describe", "rowTemplate": f"{address}/{{ID}}"}
-    return sobject.described_briefly() | {"urls": urls}
+    return described_briefly(sobject) | {"urls": urls}
 
 
 def _sobject_basics(request: Request, session: Session, version: str) -> object:
@@ -84,19 +88,31 @@ def _sobject_basics(request: Request, session: Session, version: str) -> object:
 
 
 def _describe(request: Request, session: Session, version: str) -> object:
-    sobject = sobject_of(session.org, request.path_params["name"])
-    fields = [field.described() for field in sobject.fields.values()]
-    return _briefly(sobject, version) | {"fields": fields, "childRelationships": [], "recordTypeInfos": []}
+    org, sobject = session.org, sobject_of(session.org, request.path_params["name"])
+    fields = [described_field(field, choices(org, sobject, field)) for field in sobject.fields.values()]
+    further = described_further(sobject, org.database.schema.visible)
+    return _briefly(sobject, version) | further | {"fields": fields}
+
+
+def choices(org: Org, sobject: SObject, field: Field) -> Sequence[str]:
+    """What a picklist offers now; the stages of a deal are records of their own."""
+    if (sobject.name, field.name) != ("Opportunity", "StageName"):
+        return field.values
+    sql = """
+        SELECT coalesce("ApiName", "MasterLabel") FROM "OpportunityStage"
+        WHERE "IsActive" = 'true' ORDER BY CAST("SortOrder" AS INTEGER)
+    """
+    return [name for (name,) in org.database.reader.execute(sql)] or field.values
 
 
 def _limits(request: Request, session: Session, version: str) -> object:
-    jobs = len(world_of(request).jobs.all_of(session.org))
+    rules, usage = session.org.rules.limits, session.org.usage
     return {
-        "DailyApiRequests": {
-            "Max": DAILY_API_REQUESTS,
-            "Remaining": max(0, DAILY_API_REQUESTS - session.org.api_calls),
+        "DailyApiRequests": {"Max": rules.daily, "Remaining": max(0, rules.daily - usage.calls)},
+        "DailyBulkV2QueryJobs": {
+            "Max": rules.bulk_jobs,
+            "Remaining": max(0, rules.bulk_jobs - usage.bulk_jobs),
         },
-        "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000 - jobs},
         "DailyBulkV2QueryFileStorageMB": {"Max": 976_562, "Remaining": 976_562},
     }
 
@@ -113,8 +129,10 @@ def _first_page(request: Request, session: Session, version: str, *, with_delete
     soql = request.query_params.get("q")
     if not soql:
         raise malformed("A query string has to be specified")
-    org = session.org
-    plan = compile_query(parse(soql), org.database.objects, org.clock.now().date(), with_deleted=with_deleted)
+    org, query = session.org, parse(soql)
+    if query.is_aggregate:
+        return _grouped(org, query, with_deleted=with_deleted)
+    plan = compile_query(query, org.database.schema, org.clock.now(), with_deleted=with_deleted)
     if plan.is_count:
         return {"totalSize": rows.count(org.database, plan), "done": True, "records": []}
     batch_size, pieces = _batch_size(request), rows.places(org.database, plan)
@@ -124,6 +142,12 @@ def _first_page(request: Request, session: Session, version: str, *, with_delete
         return {"totalSize": len(head), "done": True, "records": records}
     cursor = world_of(request).cursors.start(org, plan, batch_size, chain([head], pieces))
     return _page(org, version, f"{cursor.id}-0", request)
+
+
+def _grouped(org: Org, query: Query, *, with_deleted: bool) -> object:
+    plan = compile_aggregate(query, org.database.schema, org.clock.now(), with_deleted=with_deleted)
+    records = rows.groups(org.database, plan)
+    return {"totalSize": len(records), "done": True, "records": records}
 
 
 def _up_to(wanted: int, pieces: Iterator[list[int]]) -> list[int]:
@@ -142,7 +166,10 @@ def _next_page(request: Request, session: Session, version: str) -> object:
 
 def _page(org: Org, version: str, locator: str, request: Request) -> object:
     cursor, start = world_of(request).cursors.find(locator, org)
-    records = rows.records_at(org.database, cursor.plan, cursor.rows(start), version)
+    try:
+        records = rows.records_at(org.database, cursor.plan, cursor.rows(start), version)
+    except sqlite3.OperationalError as error:  # a field was renamed since the query began
+        raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator") from error
     page: dict[str, object] = {"totalSize": cursor.total, "done": True, "records": records}
     end = start + cursor.batch_size
     if end < cursor.total:
@@ -156,21 +183,40 @@ def _batch_size(request: Request) -> int:
 
 
 def _one_record(request: Request, session: Session, version: str) -> object:
-    sobject = sobject_of(session.org, request.path_params["name"])
     wanted = request.query_params.get("fields")
-    names = [name.strip() for name in wanted.split(",")] if wanted else list(sobject.fields)
-    query = Query(
-        "", tuple(Name(name, 0) for name in names), False, Name(sobject.name, 0), None, (), None, None
+    names = [name.strip() for name in wanted.split(",")] if wanted else None
+    found = records_by_id(
+        session.org, request.path_params["name"], [request.path_params["id"]], names, version
     )
-    plan = compile_query(
-        query, session.org.database.objects, session.org.clock.now().date(), with_deleted=False
-    )
-    record_id = request.path_params["id"]
-    sql = f'SELECT t.rowid {plan.source} {plan.where} {"AND" if plan.where else "WHERE"} t."Id" IN (?, ?) LIMIT 1'
-    place = session.org.database.reader.execute(sql, (record_id, lengthen(record_id))).fetchone()
-    if place is None:
+    if found[0] is None:
         raise not_found()
-    return rows.records_at(session.org.database, plan, place, version)[0]
+    return found[0]
+
+
+def records_by_id(
+    org: Org, name: str, ids: Sequence[str], names: Sequence[str] | None, version: str
+) -> list[rows.JsonRecord | None]:
+    """Living records in the order of their ids, None where there is none; all fields, or those named."""
+    sobject = sobject_of(org, name)
+    selected = tuple(Selected(Name(each, 0)) for each in names or sobject.fields)
+    query = Query(text="", selected=selected, is_count=False, entity=Name(sobject.name, 0))
+    plan = compile_query(query, org.database.schema, org.clock.now(), with_deleted=False)
+    spellings = json.dumps(sorted({form for each in ids for form in forms(each)}))
+    sql = f'SELECT t."Id", t.rowid FROM "{sobject.name}" t {plan.where} {"AND" if plan.where else "WHERE"}'
+    found = org.database.reader.execute(
+        f'{sql} t."Id" IN (SELECT value FROM json_each(?))', (spellings,)
+    ).fetchall()
+    records = rows.records_at(org.database, plan, [place for _, place in found], version)
+    by_id = {record_id: record for (record_id, _), record in zip(found, records, strict=True)}
+    return [next((by_id[form] for form in forms(each) if form in by_id), None) for each in ids]
+
+
+def _check_writable(org: Org, name: str, key: str) -> None:
+    """Raises: ApiError INVALID_TYPE_FOR_OPERATION, for objects that only Setup or the server writes."""
+    sobject = sobject_of(org, name)
+    if not described_briefly(sobject)[key]:
+        message = f"entity type cannot be {'inserted' if key == 'createable' else 'updated'}: {sobject.name}"
+        raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_TYPE_FOR_OPERATION", message)
 
 
 async def _posted_fields(request: Request) -> dict[str, object]:
@@ -185,6 +231,7 @@ async def _posted_fields(request: Request) -> dict[str, object]:
 async def _create(request: Request) -> Response:
     session, name = session_of(request), request.path_params["name"]
     version_of(request)
+    _check_writable(session.org, name, "createable")
     fields = await _posted_fields(request)
     record_id = await run_in_threadpool(record_create, session.org, name, fields, user_id=session.user_id)
     return Json({"id": record_id, "success": True, "errors": []}, status_code=HTTPStatus.CREATED)
@@ -193,6 +240,7 @@ async def _create(request: Request) -> Response:
 async def _update(request: Request) -> Response:
     session, params = session_of(request), request.path_params
     version_of(request)
+    _check_writable(session.org, params["name"], "updateable")
     fields = await _posted_fields(request)
     await run_in_threadpool(
         record_update, session.org, params["name"], params["id"], fields, user_id=session.user_id
@@ -205,99 +253,22 @@ def _delete(request: Request, session: Session, version: str) -> object:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _span(request: Request, org: Org, most_days: int) -> tuple[datetime, datetime]:
-    """``start`` and ``end`` of a change list. Raises: ApiError INVALID_REPLICATION_DATE."""
-    try:
-        start, end = (_moment(request.query_params.get(name, "")) for name in ("start", "end"))
-    except ValueError as error:
-        raise _bad_span("start and end must be dates such as 2024-05-20T20:49:32+00:00") from error
-    if start >= end:
-        raise _bad_span("startDate cannot be the same as or later than endDate")
-    if start < org.clock.now() - timedelta(days=most_days):
-        raise _bad_span(f"startDate cannot be more than {most_days} days ago")
-    return start, end
-
-
-def _moment(text: str) -> datetime:
-    """A moment of a query string, where an unescaped + has become a space."""
-    moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _bad_span(message: str) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, "INVALID_REPLICATION_DATE", message)
-
-
-def _stored_moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-def _shown_moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.000+0000"
-
-
-def _updated(request: Request, session: Session, version: str) -> object:
-    org = session.org
-    covered = org.clock.covered()
-    start, end = _span(request, org, 30)
-    sobject = sobject_of(org, request.path_params["name"])
-    living = "AND \"IsDeleted\" IS NOT 'true'" if sobject.has_recycle_bin else ""
-    sql = f'SELECT "Id" FROM "{sobject.name}" WHERE "SystemModstamp" >= ? AND "SystemModstamp" < ? {living} LIMIT ?'
-    span = (_stored_moment(start), _stored_moment(end), _MOST_CHANGED_IDS + 1)
-    ids = [record_id for (record_id,) in org.database.reader.execute(sql, span)]
-    _check_number(len(ids))
-    return {"ids": ids, "latestDateCovered": _shown_moment(min(end, covered))}
-
-
-def _deleted(request: Request, session: Session, version: str) -> object:
-    org = session.org
-    covered = org.clock.covered()
-    start, end = _span(request, org, 15)
-    sobject = sobject_of(org, request.path_params["name"])
-    span = (_stored_moment(start), _stored_moment(end))
-    sql, parameters = (
-        "SELECT id, deleted_at FROM _gone WHERE object = ? AND deleted_at >= ? AND deleted_at < ?",
-        [sobject.name, *span],
-    )
-    if sobject.has_recycle_bin:
-        sql += (
-            f' UNION ALL SELECT "Id", "SystemModstamp" FROM "{sobject.name}" '
-            'WHERE "SystemModstamp" >= ? AND "SystemModstamp" < ? AND "IsDeleted" = \'true\''
-        )
-        parameters += span
-    found = org.database.reader.execute(f"{sql} LIMIT {_MOST_CHANGED_IDS + 1}", parameters).fetchall()
-    _check_number(len(found))
-    return {
-        "deletedRecords": [
-            {"id": record_id, "deletedDate": at.replace("Z", "+0000")} for record_id, at in found
-        ],
-        "earliestDateAvailable": _shown_moment(org.clock.now() - timedelta(days=15)),
-        "latestDateCovered": _shown_moment(min(end, covered)),
-    }
-
-
-def _check_number(ids: int) -> None:
-    if ids > _MOST_CHANGED_IDS:
-        message = f"The number of ids is over the limit of {_MOST_CHANGED_IDS}; ask for a shorter span"
-        raise ApiError(HTTPStatus.BAD_REQUEST, "EXCEEDED_ID_LIMIT", message)
-
-
 _DATA = "/services/data/{version}"
 ROUTES: list[BaseRoute] = [
     Route("/services/data", versions),
-    Route(_DATA, _endpoint(_resources)),
-    Route(f"{_DATA}/limits", _endpoint(_limits)),
-    Route(f"{_DATA}/query", _endpoint(_query)),
-    Route(f"{_DATA}/queryAll", _endpoint(_query_all)),
-    Route(f"{_DATA}/query/{{locator}}", _endpoint(_next_page)),
-    Route(f"{_DATA}/queryAll/{{locator}}", _endpoint(_next_page)),
-    Route(f"{_DATA}/sobjects", _endpoint(_global_describe)),
-    Route(f"{_DATA}/sobjects/{{name}}", _endpoint(_sobject_basics), methods=["GET"]),
+    Route(_DATA, endpoint(_resources)),
+    Route(f"{_DATA}/limits", endpoint(_limits)),
+    Route(f"{_DATA}/query", endpoint(_query)),
+    Route(f"{_DATA}/queryAll", endpoint(_query_all)),
+    Route(f"{_DATA}/query/{{locator}}", endpoint(_next_page)),
+    Route(f"{_DATA}/queryAll/{{locator}}", endpoint(_next_page)),
+    Route(f"{_DATA}/sobjects", endpoint(_global_describe)),
+    Route(f"{_DATA}/sobjects/{{name}}", endpoint(_sobject_basics), methods=["GET"]),
     Route(f"{_DATA}/sobjects/{{name}}", _create, methods=["POST"]),
-    Route(f"{_DATA}/sobjects/{{name}}/describe", _endpoint(_describe)),
-    Route(f"{_DATA}/sobjects/{{name}}/updated", _endpoint(_updated)),
-    Route(f"{_DATA}/sobjects/{{name}}/deleted", _endpoint(_deleted)),
-    Route(f"{_DATA}/sobjects/{{name}}/{{id}}", _endpoint(_one_record), methods=["GET"]),
+    Route(f"{_DATA}/sobjects/{{name}}/describe", endpoint(_describe)),
+    Route(f"{_DATA}/sobjects/{{name}}/updated", endpoint(updated)),
+    Route(f"{_DATA}/sobjects/{{name}}/deleted", endpoint(deleted)),
+    Route(f"{_DATA}/sobjects/{{name}}/{{id}}", endpoint(_one_record), methods=["GET"]),
     Route(f"{_DATA}/sobjects/{{name}}/{{id}}", _update, methods=["PATCH"]),
-    Route(f"{_DATA}/sobjects/{{name}}/{{id}}", _endpoint(_delete), methods=["DELETE"]),
+    Route(f"{_DATA}/sobjects/{{name}}/{{id}}", endpoint(_delete), methods=["DELETE"]),
 ]

@@ -1,32 +1,23 @@
-"""The objects of an organisation and their fields, in the terms of Salesforce's describe."""
+"""The objects of an organisation and their fields."""
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sandbox.objects import DECLARATIONS
+from sandbox.objects import CUSTOM_FIELDS, DECLARATIONS
 
-NUMBERS = frozenset({"int", "double", "currency", "percent"})
+NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
+WHOLE_NUMBERS = frozenset({"int", "long"})
 MOMENTS = frozenset({"date", "datetime"})
-_LENGTHS = {
-    "id": 18,
-    "reference": 18,
-    "string": 255,
-    "picklist": 255,
-    "textarea": 32000,
-    "email": 80,
-    "phone": 40,
-    "url": 255,
-}
-_SOAP = {"int": "xsd:int", "double": "xsd:double", "currency": "xsd:double", "percent": "xsd:double",
-         "boolean": "xsd:boolean", "date": "xsd:date", "datetime": "xsd:dateTime", "id": "tns:ID",
-         "reference": "tns:ID", "address": "urn:address"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an object. ``type`` is a describe type; an ``address`` has parts and no column of its own."""
+    """One field of an object. ``type`` is a describe type; an ``address`` has parts and no column of its own.
+
+    ``formula`` is in Salesforce's language; a field that has one follows other fields whenever it is read.
+    """
 
     name: str
     type: str
@@ -35,6 +26,7 @@ class Field:
     is_required: bool = False
     is_read_only: bool = False
     compound: str | None = None
+    formula: str = ""
 
     @property
     def is_custom(self) -> bool:
@@ -48,42 +40,33 @@ class Field:
             return None
         return f"{self.name[:-3]}__r" if self.is_custom else self.name.removesuffix("Id")
 
-    def described(self) -> dict[str, object]:
-        """The entry of this field in ``fields`` of a describe answer."""
-        is_number = self.type in NUMBERS
-        writable = not self.is_read_only and self.type not in {"id", "address"}
-        return {
-            "name": self.name, "label": label_of(self.name), "type": self.type,
-            "length": _LENGTHS.get(self.type, 0), "byteLength": 3 * _LENGTHS.get(self.type, 0),
-            "precision": 18 if is_number and self.type != "int" else 0, "digits": 9 if self.type == "int" else 0,
-            "scale": 2 if is_number and self.type != "int" else 0,
-            "nillable": not self.is_required and self.type not in {"id", "boolean"},
-            "defaultedOnCreate": self.is_read_only or self.type == "boolean",
-            "custom": self.is_custom, "calculated": False, "calculatedFormula": None, "autoNumber": False,
-            "compoundFieldName": self.compound, "createable": writable, "updateable": writable,
-            "filterable": self.type not in {"address", "textarea"}, "sortable": self.type not in {"address", "textarea"},
-            "groupable": not is_number, "unique": False, "externalId": False, "nameField": self.name == "Name",
-            "idLookup": self.type == "id", "caseSensitive": False, "soapType": _SOAP.get(self.type, "xsd:string"),
-            "referenceTo": [self.refers_to] if self.refers_to else [], "relationshipName": self.relationship,
-            "restrictedPicklist": False, "picklistValues": [
-                {"active": True, "defaultValue": False, "label": value, "validFor": None, "value": value}
-                for value in self.values],
-            "inlineHelpText": None, "defaultValue": False if self.type == "boolean" else None,
-            "deprecatedAndHidden": False, "permissionable": not self.is_required,
-        }  # fmt: skip
+    @property
+    def is_stored(self) -> bool:
+        """Whether it has a column of its own; compound fields and formulas are worked out when read."""
+        return self.type != "address" and not self.formula
 
 
 @dataclass(frozen=True)
 class SObject:
-    """One object: its key prefix and its fields by name, in the order in which they are shown."""
+    """One object: its key prefix and its fields by name, in the order in which they are shown.
+
+    Not every object has a list of changes (``is_replicated``), and not every one can be read by Bulk.
+    """
 
     name: str
     prefix: str
     fields: Mapping[str, Field] = field(default_factory=dict)
+    is_replicated: bool = True
+    is_in_bulk: bool = True
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The names of the fields that are stored, compound ones left out."""
+        """The names of the fields that are stored, compound ones and formulas left out."""
+        return tuple(name for name, each in self.fields.items() if each.is_stored)
+
+    @cached_property
+    def plain_fields(self) -> tuple[str, ...]:
+        """The names of the fields that have one value, formulas included."""
         return tuple(name for name, each in self.fields.items() if each.type != "address")
 
     @cached_property
@@ -107,21 +90,32 @@ class SObject:
         """Whether its rows can be deleted softly; users cannot."""
         return "IsDeleted" in self.fields
 
+    @property
+    def stamp_column(self) -> str:
+        """The column that tells when a record last changed; a field history has only when it was made."""
+        return "SystemModstamp" if "SystemModstamp" in self.fields else "CreatedDate"
+
     def with_columns(self, header: Iterable[str]) -> "SObject":
         """This object with the columns it does not know yet as string fields behind its own."""
         extra = {name: Field(name, "string") for name in header if self.field(name) is None}
-        return SObject(self.name, self.prefix, {**self.fields, **extra})
+        return self.with_fields({**self.fields, **extra})
 
-    def described_briefly(self) -> dict[str, object]:
-        """The entry of this object in the list of all objects; addresses are relative to the version."""
-        deletable = self.has_recycle_bin and self.name != "OpportunityHistory"
-        return {
-            "name": self.name, "label": label_of(self.name), "labelPlural": f"{label_of(self.name)}s",
-            "keyPrefix": self.prefix, "custom": self.name.endswith("__c"), "queryable": True, "retrieveable": True,
-            "createable": deletable, "updateable": deletable, "deletable": deletable, "undeletable": deletable,
-            "replicateable": True, "searchable": True, "layoutable": True, "triggerable": True, "mergeable": False,
-            "customSetting": False, "deprecatedAndHidden": False, "feedEnabled": False, "activateable": False,
-        }  # fmt: skip
+    def with_fields(self, fields: Mapping[str, Field]) -> "SObject":
+        """This object with other fields."""
+        return replace(self, fields=fields)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All objects of an organisation, and what of them the integration user may see. Formulas see everything."""
+
+    objects: Mapping[str, SObject]
+    visible: Mapping[str, SObject]
+
+    @property
+    def unlimited(self) -> "Schema":
+        """The same for one who may see everything."""
+        return Schema(self.objects, self.objects)
 
 
 def label_of(name: str) -> str:
@@ -131,8 +125,9 @@ def label_of(name: str) -> str:
 
 def _declared_field(line: str) -> Field:
     name, kind, *rest = line.split(maxsplit=2)
-    required, read_only = kind.endswith("*"), kind.endswith("!")
-    kind = kind.rstrip("*!")
+    required, is_formula = kind.endswith("*"), kind.endswith("=")
+    read_only = is_formula or kind.endswith("!")
+    kind = kind.rstrip("*!=")
     argument = rest[0] if rest else ""
     return Field(
         name,
@@ -142,15 +137,21 @@ def _declared_field(line: str) -> Field:
         is_required=required,
         is_read_only=read_only,
         compound=argument if argument.endswith("Address") else None,
+        formula=argument if is_formula else "",
     )
 
 
-def _declared_object(name: str, prefix: str, lines: str) -> SObject:
-    fields = [_declared_field(line) for line in lines.strip().splitlines()]
-    return SObject(name, prefix, {each.name: each for each in fields})
+def _declared_fields(lines: str) -> dict[str, Field]:
+    return {field.name: field for field in map(_declared_field, lines.strip().splitlines())}
 
 
-STANDARD: Mapping[str, SObject] = {name: _declared_object(name, *rest) for name, rest in DECLARATIONS.items()}
+STANDARD: Mapping[str, SObject] = {
+    name: SObject(name, prefix, _declared_fields(lines)) for name, (prefix, lines) in DECLARATIONS.items()
+}
+CUSTOM: Mapping[str, Mapping[str, Field]] = {
+    name: _declared_fields(lines) for name, lines in CUSTOM_FIELDS.items()
+}
+"""The custom fields of generated organisations, by object and name."""
 
 
 def unknown_object(name: str) -> SObject:

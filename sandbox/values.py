@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sandbox.clock import stamp
-from sandbox.schema import NUMBERS, Field
+from sandbox.schema import NUMBERS, WHOLE_NUMBERS, Field
 
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)")
 Storing = Callable[[str], str | None]
@@ -23,7 +23,7 @@ def from_json(field: Field, value: object) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float) and field.type in NUMBERS and field.type != "int":
+    if isinstance(value, int | float) and field.type in NUMBERS - WHOLE_NUMBERS:
         return str(float(value))
     return storing(field)(str(value))
 

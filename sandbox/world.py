@@ -1,7 +1,7 @@
 """All that one server holds, and how a request finds its part of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from sandbox.bulk import Jobs
 from sandbox.cursors import Cursors
 from sandbox.errors import invalid_session
 from sandbox.faults import Faults
+from sandbox.hubspot.portals import Portals
+from sandbox.late import settle
 from sandbox.oauth import Session, Sessions
 from sandbox.orgs import Org
-
-DAILY_API_REQUESTS = 100_000
 
 
 @dataclass
@@ -28,15 +28,23 @@ class World:
     jobs: Jobs
     cursors: Cursors
     faults: Faults
+    portals: Portals = field(default_factory=dict)
 
     @classmethod
-    def of(cls, orgs: Mapping[str, Org], spool: Path) -> "World":
+    def of(cls, orgs: Mapping[str, Org], spool: Path, portals: Portals | None = None) -> "World":
         """A world of these organisations that keeps results in ``spool``."""
         faults = Faults()
-        return cls(orgs, Sessions(orgs), Jobs(spool, faults), Cursors(spool), faults)
+        return cls(orgs, Sessions(orgs), Jobs(spool, faults), Cursors(spool), faults, portals or {})
+
+    def expire(self, name: str | None) -> None:
+        """End the access tokens of the organisation of that name, or of all."""
+        for org in [self.orgs[name]] if name else self.orgs.values():
+            self.sessions.expire(org)
 
     def close(self) -> None:
         """Remove what was only for this run."""
+        for portal in self.portals.values():
+            portal.webhooks.close()
         self.jobs.close()
 
 
@@ -59,11 +67,15 @@ def world_of(request: Request) -> World:
 def session_of(request: Request) -> Session:
     """Who asks. Below ``/orgs/NAME`` the token must be of that organisation; at the root the token decides.
 
-    Raises: ApiError INVALID_SESSION_ID.
+    Raises: ApiError INVALID_SESSION_ID, REQUEST_LIMIT_EXCEEDED.
     """
     session = world_of(request).sessions.session_of(request.headers.get("authorization", ""))
     if request.state.org_name not in {None, session.org.name}:
         raise invalid_session()
     request.state.org = session.org
-    session.org.api_calls += 1
+    if request.url.path.startswith("/services/data/"):
+        session.check_data()
+    if not getattr(request.state, "is_in_batch", False):
+        session.org.usage.count_call(session.org.rules.limits, session.org.clock.now())
+    settle(session.org)
     return session

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from isolation.models import MirrorModel
 
@@ -33,6 +33,10 @@ class PassingProblem(ConnectorProblem):
         self.retry_after_seconds = retry_after_seconds
 
 
+class BudgetSpent(PassingProblem):
+    """What the workspace lets us use of the CRM's daily calls is used up; the run goes on when there are some again."""
+
+
 class Kind(StrEnum):
     """How a field's text becomes a column's value, and what makes it a bad one."""
 
@@ -43,6 +47,7 @@ class Kind(StrEnum):
     MONEY = "money"  # into minor units
     COUNT = "count"
     PERCENT = "percent"
+    NUMBER = "number"
     FLAG = "flag"
 
 
@@ -57,6 +62,40 @@ class Column:
     kind: Kind
     fields: tuple[str, ...]
     is_required: bool = False
+    key: str = ""  # what the field mapping calls it, where that is not its name
+
+    @property
+    def mapping_key(self) -> str:
+        """The column in a workspace's field mapping."""
+        return self.key or self.name
+
+
+@dataclass(frozen=True)
+class CustomField:
+    """A CRM field without a column of ours: kept as ``custom[key]``, as a JSON number, boolean or text by its kind."""
+
+    key: str
+    field: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class FieldDescription:
+    """A field as the CRM describes it. ``type`` is the CRM's own word; ``options`` are a picklist's active values.
+
+    ``is_restricted``: the CRM itself takes no other values.
+    """
+
+    name: str
+    label: str
+    type: str
+    kind: Kind
+    is_nullable: bool = True
+    is_custom: bool = False
+    is_calculated: bool = False
+    length: int = 0
+    options: tuple[str, ...] = ()
+    is_restricted: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +112,12 @@ class Reference:
     copies: Mapping[str, str] = dataclasses.field(default_factory=dict)
     must_resolve: bool = False
     is_required: bool = False
+    key: str = ""
+
+    @property
+    def mapping_key(self) -> str:
+        """The reference in a workspace's field mapping: ``owner_id`` for the owner."""
+        return self.key or f"{self.name}_id"
 
     @property
     def external(self) -> str:
@@ -90,7 +135,11 @@ class ObjectSpec:
     """One object of a CRM and the mirror table that it fills.
 
     ``constants`` are columns with one value for the whole object; they tell two objects of one table apart.
-    ``deleted_field`` marks tombstones ("" where the object has none); ``currency_field`` names a row's currency.
+    ``deleted_field`` marks tombstones ("" where the object has none); ``currency_field`` names a row's currency;
+    ``created_field`` tells the month that a row is compared in ("" where there is none). An object with a ``parent`` is never
+    read by itself: its rows come with the pages of that object (``Page.children``). ``unstamped`` are fields whose changes move no
+    stamp, beside those that the CRM describes as calculated. ``kept`` are keys of custom fields that the CRM no longer has: rows
+    keep their last values.
     """
 
     name: str
@@ -103,27 +152,50 @@ class ObjectSpec:
     stamp_field: str = "SystemModstamp"
     deleted_field: str = "IsDeleted"
     currency_field: str = ""
+    created_field: str = "CreatedDate"
     is_required: bool = False
+    custom: tuple[CustomField, ...] = ()
+    kept: tuple[str, ...] = ()
+    parent: str = ""
+    unstamped: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Every CRM field to read, each once, in a fixed order."""
         own = [self.id_field, self.stamp_field, self.deleted_field, self.currency_field]
         wanted = [*own, *(r.field for r in self.references), *(f for c in self.columns for f in c.fields)]
+        wanted += [custom.field for custom in self.custom]
         return tuple(dict.fromkeys(name for name in wanted if name))
+
+
+@dataclass(frozen=True)
+class ChildPage:
+    """All rows of a child object (``ObjectSpec.parent``) that belong to these ``parents`` (their ids), as CSV: others are gone."""
+
+    object_name: str
+    parents: Sequence[str]
+    content: bytes
+    rows: int
 
 
 @dataclass(frozen=True)
 class Page:
     """A stretch of CSV: a header of the object's fields, then rows. ``after`` is the place behind it ("" at the end).
 
-    ``rows`` is how many the CRM says there are, to notice a cut; ``rows_in_all`` is the whole of the extraction.
+    ``rows`` is how many the CRM says there are, to notice a cut; ``rows_in_all`` is the whole of the extraction. ``gone`` are ids
+    that the CRM no longer has. ``children`` are merged with the page, in its transaction. ``archived``, where it is given, is all that
+    the CRM's list of archived rows holds now, to be remembered (``ArchivedRow``). ``again`` are rows of other objects, as (object,
+    id), that have to be read again because of what this page tells: they are noticed as if a webhook had named them.
     """
 
     chunks: Iterator[bytes]
     after: str
     rows: int | None = None
     rows_in_all: int | None = None
+    gone: Sequence[str] = ()
+    children: Sequence[ChildPage] = ()
+    archived: Sequence[str] | None = None
+    again: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -139,6 +211,12 @@ class Source(Protocol):
 
     def objects(self) -> tuple[ObjectSpec, ...]:
         """The objects in the order in which references resolve: what is pointed at comes first."""
+
+    def describe(self, spec: ObjectSpec) -> Mapping[str, FieldDescription] | None:
+        """The fields of an object that can be read, by name, in the CRM's order; None where the object cannot be read."""
+
+    def foresee(self, wanted: Sequence[tuple[ObjectSpec, datetime]]) -> None:
+        """Told before a run asks what changed in these objects since then: a CRM that can answer many questions at once may do so."""
 
     def usable(self, spec: ObjectSpec) -> tuple[ObjectSpec | None, str]:
         """The object without the fields that this organisation lacks (None: lacks all of it), and a note that says so."""
@@ -158,8 +236,20 @@ class Source(Protocol):
     def pages(self, spec: ObjectSpec, since: datetime | None, place: str) -> Generator[Page]:
         """The pages from a place on. Raises: PlaceLost, if the CRM no longer knows the place."""
 
+    def named(self, spec: ObjectSpec, ids: Sequence[str]) -> Generator[Page]:
+        """The rows of these ids as they are now. Ids that the CRM does not have are in ``Page.gone``."""
+
+    def identities(self, spec: ObjectSpec) -> Generator[Page]:
+        """Every live row as CSV of three fields, named in this order in the header: id, stamp, creation (where there is any)."""
+
+    def sample(self, spec: ObjectSpec, fields: Sequence[str], rows: int) -> list[dict[str, str]]:
+        """The newest rows as {field: text}, "" for nothing, of any fields of the object (``spec.fields`` need not be among them)."""
+
     def allowance(self) -> Allowance | None:
         """What the CRM said last about its daily limit."""
+
+    def measured(self) -> Mapping[str, Any]:
+        """What reading was measured to take so far (``engine.pace``), to be kept for the next run; empty where nothing is measured."""
 
     def check(self) -> str:
         """Sign in and look whether deals can be read; gives a sentence about what was found."""

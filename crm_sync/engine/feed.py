@@ -9,6 +9,8 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from types import TracebackType
 
+from django.db import connection
+
 from crm_sync.connectors.base import Page
 
 # Chunks are at most a quarter of a megabyte: 16 MB in flight.
@@ -53,8 +55,11 @@ class Feed:
         self._thread.join(_LONGEST_GOODBYE_SECONDS)
 
     def _fetch(self) -> None:
-        with suppress(_Stopped), closing(self._pages):
-            self._put(self._fetch_all())
+        try:
+            with suppress(_Stopped), closing(self._pages):
+                self._put(self._fetch_all())
+        finally:
+            connection.close()  # a thread that renewed a sign-in has one of its own
 
     def _fetch_all(self) -> _Item:
         """Hand over all pages; gives what stands behind them: the end, or what went wrong."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crm_sync.connectors.base import ObjectSpec, Reference
-from crm_sync.engine.merge import MERGED
 from crm_sync.engine.scope import Scope
-from crm_sync.engine.sql import empty_value, table_of
+from crm_sync.engine.sql import MERGED, empty_value, table_of
 from crm_sync.models import Opportunity
 
 REMOVED = "crm_removed"
@@ -59,17 +58,52 @@ def _link(scope: Scope, spec: ObjectSpec, reference: Reference, among: str) -> N
     )
 
 
+def mend(scope: Scope) -> int:
+    """Put right every internal id and every copy of this object's own rows, whatever led to it; gives how many rows it was."""
+    return sum(_mend(scope, reference) for reference in scope.spec.references)
+
+
+def _mend(scope: Scope, reference: Reference) -> int:
+    wanted = {reference.internal: "p.id"}
+    for own, theirs in reference.copies.items():
+        wanted[own] = f"coalesce(p.{theirs}, {empty_value(scope.spec.model, own)})"
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in wanted.items())
+    differs = " OR ".join(f"t.{name} IS DISTINCT FROM {sql}" for name, sql in wanted.items())
+    return scope.run(
+        f"""
+        UPDATE {scope.table} t SET {", ".join(f"{name} = right_one.{name}" for name in wanted)}
+        FROM (
+            SELECT t.id, {columns}
+            FROM {scope.table} t
+            LEFT JOIN {table_of(reference.to)} p
+                ON p.tenant_id = %(tenant)s AND p.source = %(source)s AND p.external_id = t.{reference.external}
+            WHERE {scope.own_rows} AND ({differs})
+        ) AS right_one
+        WHERE t.tenant_id = %(tenant)s AND t.id = right_one.id
+        """
+    )
+
+
 def _pass_copies_on(scope: Scope, spec: ObjectSpec, reference: Reference) -> None:
     news = ", ".join(f"{own} = p.{theirs}" for own, theirs in reference.copies.items())
     differs = " OR ".join(f"c.{own} IS DISTINCT FROM p.{theirs}" for own, theirs in reference.copies.items())
-    scope.run(
-        f"""
+    update = f"""
         UPDATE {table_of(spec.model)} c SET {news}
         FROM {scope.table} p
         JOIN {MERGED} m ON m.id = p.id AND m.has_new_copies AND NOT m.is_new
         WHERE p.tenant_id = %(tenant)s AND c.tenant_id = %(tenant)s AND c.{reference.internal} = p.id AND ({differs})
         """
-    )
+    # A deal that became a closed one because its stage did is scored anew like one that changed itself.
+    scope.run(_noting_deals(update) if spec.model is Opportunity else update)
+
+
+def _noting_deals(update: str) -> str:
+    return f"""
+        WITH changed AS ({update} RETURNING c.id)
+        INSERT INTO crm_sync_toucheddeal (tenant_id, run_id, opportunity_id)
+        SELECT DISTINCT %(tenant)s::bigint, %(run)s::uuid, id FROM changed
+        ON CONFLICT (tenant_id, run_id, opportunity_id) DO NOTHING
+        """
 
 
 def follow_removal(scope: Scope) -> None:

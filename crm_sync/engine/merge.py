@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from crm_sync.engine.scope import Scope
-from crm_sync.engine.sql import STAGE, fillers, joins, staged, values
-
-NEW = "crm_new"  # the staged rows that are not in the mirror yet, or differ from it
-MERGED = "crm_merged"  # those rows as they are in the mirror now
+from crm_sync.engine.sql import MERGED, NEW, STAGE, fillers, joins, kept_values, staged, values
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,10 @@ def comparison(scope: Scope) -> str:
     """The SELECT of what is staged and not in the mirror, or not like this."""
     filled = values(scope.spec)
     incoming = ", ".join(f"{sql} AS {name}" for name, sql in filled.items())
-    theirs, ours = (", ".join(f"{alias}.{name}" for name in filled) for alias in ("i", "t"))
+    ours, news = ", ".join(f"t.{name}" for name in filled), {name: f"i.{name}" for name in filled}
+    if scope.spec.kept:
+        news["custom"] = f"(i.custom || {kept_values(scope.spec)})"
+    theirs = ", ".join(f"{sql} AS {name}" for name, sql in news.items())
     copies = [f"t.{name} IS DISTINCT FROM i.{name}" for name in copied_columns(scope)] or ["false"]
     deal = "t.opportunity_id" if "opportunity_id" in filled else "NULL::bigint"
     # Joined on the id as it came: behind the cast to varchar(40), which is not leak-proof, row security keeps it off the index.
@@ -74,7 +74,7 @@ def comparison(scope: Scope) -> str:
         FROM (SELECT {incoming}, {staged(scope.spec.id_field)} AS own_id FROM {STAGE} s {joins(scope.spec)}) AS i
         LEFT JOIN {scope.table} t
             ON t.tenant_id = %(tenant)s AND t.source = %(source)s AND t.external_id = i.own_id
-        WHERE t.id IS NULL OR ({ours}) IS DISTINCT FROM ({theirs})
+        WHERE t.id IS NULL OR ({ours}) IS DISTINCT FROM ({", ".join(news.values())})
     """
 
 

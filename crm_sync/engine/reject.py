@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from crm_sync.engine.scope import Scope
-from crm_sync.engine.sql import ID_LENGTH, STAGE, Check, checks, joins, quoted, staged
+from crm_sync.engine.sql import ID_LENGTH, STAGE, Check, checks, joins, literal, quoted, staged
+
+BAD = "crm_bad"  # where the stage's bad rows are, and why
 
 _KEEP_ASIDE = """
     INSERT INTO crm_sync_rejectedrow
-        (id, tenant_id, connection_id, run_id, object_name, external_id, field, value, reason, raw)
+        (id, tenant_id, connection_id, run_id, object_name, external_id, field, kind, value, reason, raw)
     SELECT DISTINCT ON (external_id)
-        gen_random_uuid(), %(tenant)s, %(connection)s, %(run)s, %(object)s, external_id, field,
+        gen_random_uuid(), %(tenant)s, %(connection)s, %(run)s, %(object)s, external_id, field, kind,
         left(coalesce(raw ->> field, ''), 255), reason, raw
     FROM (
-        SELECT coalesce(left({id}, {length}), 'no id ' || md5(s::text)) AS external_id, bad.field, bad.reason,
+        SELECT coalesce(left({id}, {length}), 'no id ' || md5(s::text)) AS external_id, bad.field, bad.kind, bad.reason,
                jsonb_strip_nulls(to_jsonb(s)) AS raw
         FROM {stage} s
-        JOIN crm_bad bad ON bad.place = s.ctid
+        JOIN {bad} bad ON bad.place = s.ctid
     ) AS kept
     ON CONFLICT (tenant_id, connection_id, object_name, external_id) DO UPDATE
-    SET run_id = excluded.run_id, field = excluded.field, value = excluded.value, reason = excluded.reason,
-        raw = excluded.raw, rejected_at = now()
+    SET run_id = excluded.run_id, field = excluded.field, kind = excluded.kind, value = excluded.value,
+        reason = excluded.reason, raw = excluded.raw, rejected_at = now()
 """
 _REJECTED = "FROM crm_sync_rejectedrow r WHERE r.tenant_id = %(tenant)s AND r.connection_id = %(connection)s AND r.object_name = %(object)s"
 
 
 def keep_aside(scope: Scope) -> int:
     """Move the stage's bad rows into RejectedRow; gives how many they were."""
-    bad = _find_bad(scope)
+    bad = find_bad(scope)
     if bad:
-        scope.run(_KEEP_ASIDE.format(stage=STAGE, id=staged(scope.spec.id_field), length=ID_LENGTH))
-        scope.run(f"DELETE FROM {STAGE} s USING crm_bad bad WHERE s.ctid = bad.place")
-    scope.run("DROP TABLE crm_bad")
+        scope.run(_KEEP_ASIDE.format(stage=STAGE, bad=BAD, id=staged(scope.spec.id_field), length=ID_LENGTH))
+        leave_out(scope)
+    scope.run(f"DROP TABLE {BAD}")
     return bad
 
 
-def _find_bad(scope: Scope) -> int:
+def find_bad(scope: Scope) -> int:
+    """Leave the table BAD: place in the stage, field, kind and reason of each bad row; gives how many they are."""
     found = checks(scope.spec)
     is_bad = " OR ".join(f"({check.is_bad})" for check in found)
     # A tombstone needs nothing but its id: what it says beside that is never used.
@@ -45,10 +48,12 @@ def _find_bad(scope: Scope) -> int:
         if scope.spec.deleted_field
         else "true"
     )
+    fields = _first(found, lambda check: literal(check.field))
+    reasons = _first(found, lambda check: literal(check.reason))
     return scope.run(
         f"""
-        CREATE TEMPORARY TABLE crm_bad ON COMMIT DROP AS
-        SELECT s.ctid AS place, {_first(found, "field")} AS field, {_first(found, "reason")} AS reason
+        CREATE TEMPORARY TABLE {BAD} ON COMMIT DROP AS
+        SELECT s.ctid AS place, {fields} AS field, {_first(found, lambda check: check.kind)} AS kind, {reasons} AS reason
         FROM {STAGE} s
         {joins(scope.spec)}
         WHERE ({is_bad}) AND ({is_live} OR {staged(scope.spec.id_field)} IS NULL)
@@ -56,9 +61,14 @@ def _find_bad(scope: Scope) -> int:
     )
 
 
-def _first(found: list[Check], attribute: str) -> str:
-    whens = " ".join(f"WHEN {check.is_bad} THEN '{getattr(check, attribute)}'" for check in found)
+def _first(found: list[Check], told: Callable[[Check], str]) -> str:
+    whens = " ".join(f"WHEN {check.is_bad} THEN {told(check)}" for check in found)
     return f"CASE {whens} END"
+
+
+def leave_out(scope: Scope) -> None:
+    """Take the rows in BAD out of the stage."""
+    scope.run(f"DELETE FROM {STAGE} s USING {BAD} bad WHERE s.ctid = bad.place")
 
 
 def forgive(scope: Scope) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from crm_sync.connectors.base import ObjectSpec, Reference
 from crm_sync.engine import links, reject
 from crm_sync.engine.scope import Scope
-from crm_sync.engine.sql import ID_LENGTH, STAGE, quoted, staged
+from crm_sync.engine.sql import ID_LENGTH, STAGE, quoted, staged, table_of
 
 _SEEN = "FROM crm_sync_seenrow seen WHERE seen.tenant_id = %(tenant)s AND seen.run_id = %(run)s AND seen.object_name = %(object)s"
 
@@ -30,6 +31,32 @@ def listed(scope: Scope, ids: Sequence[str]) -> int:
         return 0
     reject.forget(scope, ids)
     return _remove(scope, "t.external_id = ANY (%(gone)s::text[])", gone=list(ids))
+
+
+def not_staged(scope: Scope, parents: Sequence[str]) -> int:
+    """Remove rows of a child object that belong to these parents and are not in the stage; gives how many."""
+    reference = parent_of(scope.spec, scope.family)
+    return _remove(
+        scope,
+        f"t.{reference.external} = ANY (%(parents)s::text[]) AND NOT EXISTS "
+        f"(SELECT FROM {STAGE} s WHERE {staged(scope.spec.id_field)} = t.external_id)",
+        parents=list(parents),
+    )
+
+
+def children_of_removed(scope: Scope, child: ObjectSpec) -> int:
+    """Remove the rows of a child object whose parents are in REMOVED; gives how many."""
+    reference = parent_of(child, scope.family)
+    return scope.run(
+        f"DELETE FROM {table_of(child.model)} t USING {links.REMOVED} r "
+        f"WHERE t.tenant_id = %(tenant)s AND t.source = %(source)s AND t.{reference.internal} = r.id"
+    )
+
+
+def parent_of(child: ObjectSpec, family: Iterable[ObjectSpec]) -> Reference:
+    """The reference of a child object that leads to its parent."""
+    parent = next(spec for spec in family if spec.name == child.parent)
+    return next(reference for reference in child.references if reference.to is parent.model)
 
 
 def note_seen(scope: Scope) -> None:
@@ -64,6 +91,8 @@ def _remove(scope: Scope, condition: str, **more: object) -> int:
         **more,
     )
     if removed:
+        for child in (spec for spec in scope.family if spec.parent == scope.spec.name):
+            children_of_removed(scope, child)
         links.follow_removal(scope)
         links.note_touched_by_removal(scope)
     scope.run(f"DROP TABLE {links.REMOVED}")

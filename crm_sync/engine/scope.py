@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,10 @@ from crm_sync.engine.sql import table_of
 
 @dataclass(frozen=True)
 class Scope:
-    """One object of one run. ``family`` is all objects of the CRM: who points at this one's table is found there."""
+    """One object of one run. ``family`` is all objects of the CRM: who points at this one's table is found there.
+
+    ``options`` are the values of picklists that take no others, by CRM field.
+    """
 
     tenant_id: int
     source: str
@@ -24,6 +28,7 @@ class Scope:
     run_id: UUID
     spec: ObjectSpec
     family: tuple[ObjectSpec, ...]
+    options: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def table(self) -> str:

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from django.db import connection
 from psycopg import DataError as BadData
 
 from crm_sync.connectors.base import PassingProblem
 from crm_sync.engine.scope import Scope
-from crm_sync.engine.sql import STAGE, quoted
+from crm_sync.engine.sql import MERGED, NEW, STAGE, quoted
+
+
+class Cleaned:
+    """Chunks without NUL characters: people manage to paste them into a CRM, and PostgreSQL's text cannot hold them.
+
+    The rows are kept; ``removed`` is how many characters were not.
+    """
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.removed = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            found = chunk.count(b"\0")
+            self.removed += found
+            yield chunk.replace(b"\0", b"") if found else chunk
 
 
 def create(scope: Scope) -> None:
     """The empty stage. It belongs to the transaction, so that nothing of one workspace is left for the next."""
     columns = ", ".join(f"{quoted(name)} text" for name in scope.spec.fields)
     scope.run(f"CREATE TEMPORARY TABLE {STAGE} ({columns}) ON COMMIT DROP")
+
+
+def drop(scope: Scope) -> None:
+    """Make room for the next page of the same transaction."""
+    for table in (STAGE, NEW, MERGED):
+        scope.run(f"DROP TABLE IF EXISTS {table}")
 
 
 def fill(scope: Scope, chunks: Iterable[bytes], rows: int | None) -> int:

@@ -1,39 +1,64 @@
-"""Connections and runs (``sync``), and the mirror of what the CRM holds (``mirror``)."""
+"""Connections and runs (``sync``), what is expected of the CRM (``contract``), and the mirror of what it holds (``mirror``)."""
 
-from crm_sync.models.mirror import Account, Activity, Contact, ContactRole, Opportunity, Owner, StageChange
+from crm_sync.models.contract import CheckedMonth, ContractViolation, FieldMap, ViolationKind
+from crm_sync.models.mirror import (
+    Account,
+    Activity,
+    Contact,
+    ContactRole,
+    Opportunity,
+    Owner,
+    Stage,
+    StageChange,
+)
 from crm_sync.models.sync import (
     ACTIVE_STATES,
+    ArchivedRow,
     Connection,
     ConnectionState,
+    NoticedRow,
     RejectedRow,
+    RunKind,
     RunState,
     RunTrigger,
     SeenRow,
+    SignIn,
     SyncCursor,
     SyncObjectResult,
     SyncRun,
     SyncSchedule,
     TouchedDeal,
+    archived_cursor,
 )
 
 __all__ = [
     "ACTIVE_STATES",
     "Account",
     "Activity",
+    "ArchivedRow",
+    "CheckedMonth",
     "Connection",
     "ConnectionState",
     "Contact",
     "ContactRole",
+    "ContractViolation",
+    "FieldMap",
+    "NoticedRow",
     "Opportunity",
     "Owner",
     "RejectedRow",
+    "RunKind",
     "RunState",
     "RunTrigger",
     "SeenRow",
+    "SignIn",
+    "Stage",
     "StageChange",
     "SyncCursor",
     "SyncObjectResult",
     "SyncRun",
     "SyncSchedule",
     "TouchedDeal",
+    "ViolationKind",
+    "archived_cursor",
 ]

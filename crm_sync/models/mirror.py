@@ -3,7 +3,8 @@
 No foreign keys: a CRM's references arrive in any order and may dangle. Each row keeps the CRM's id of what it points at and
 the internal id that the merge resolved within the tenant (null while it dangles). Joins go on (tenant_id, id). A partial index
 over the dangling rows, which are few, is how they are found when the missing row arrives.
-Money is in minor units, because numeric comparison is not leak-proof and would lose its index behind row security.
+Money is in minor units, because numeric comparison is not leak-proof and would lose its index behind row security. Text has no
+length: what a CRM lets people write is kept whole.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class MirrorColumns(MirrorModel):
 class Owner(MirrorColumns):
     """A CRM user who owns deals; ``member_id`` is our member with the same e-mail."""
 
-    email = models.CharField(max_length=254, blank=True)
-    name = models.CharField(max_length=200)
+    email = models.CharField(blank=True)
+    name = models.CharField()
     is_active = models.BooleanField(default=True)
     manager_external_id = models.CharField(max_length=40, blank=True)
     member_id = models.UUIDField(null=True)
@@ -56,6 +57,26 @@ class Owner(MirrorColumns):
 
     class Isolation:
         visible_through = "id"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Stage(MirrorColumns):
+    """A step of a pipeline, as the CRM is set up; everybody of the workspace may know them."""
+
+    name = models.CharField()
+    pipeline = models.CharField(blank=True)
+    pipeline_external_id = models.CharField(max_length=40, blank=True)
+    position = models.IntegerField(null=True)
+    probability_percent = models.SmallIntegerField(null=True)
+    forecast_category = models.CharField(blank=True)
+    is_active = models.BooleanField(default=True)
+    is_closed = models.BooleanField(default=False)
+    is_won = models.BooleanField(default=False)
+
+    class Meta:
+        constraints: ClassVar = [mirror_key("crm_sync_stage_key")]
 
     def __str__(self) -> str:
         return self.name
@@ -74,10 +95,10 @@ class OwnedColumns(MirrorColumns):
 class Account(OwnedColumns):
     """A company that deals are made with."""
 
-    name = models.CharField(max_length=255)
-    industry = models.CharField(max_length=255, blank=True)
-    website = models.CharField(max_length=255, blank=True)
-    country = models.CharField(max_length=80, blank=True)
+    name = models.CharField()
+    industry = models.CharField(blank=True)
+    website = models.CharField(blank=True)
+    country = models.CharField(blank=True)
     employees = models.IntegerField(null=True)
     created_at = models.DateTimeField(null=True)
 
@@ -96,10 +117,10 @@ class Contact(OwnedColumns):
 
     account_external_id = models.CharField(max_length=40, blank=True)
     account_id = models.BigIntegerField(null=True)
-    name = models.CharField(max_length=200)
-    title = models.CharField(max_length=128, blank=True)
-    email = models.CharField(max_length=254, blank=True)
-    phone = models.CharField(max_length=40, blank=True)
+    name = models.CharField()
+    title = models.CharField(blank=True)
+    email = models.CharField(blank=True)
+    phone = models.CharField(blank=True)
 
     class Meta:
         constraints: ClassVar = [mirror_key("crm_sync_contact_key")]
@@ -110,23 +131,29 @@ class Contact(OwnedColumns):
 
 
 class Opportunity(OwnedColumns):
-    """A deal. ``account_name`` repeats the account's name: the deals page then needs no join at a million rows."""
+    """A deal. ``account_name`` repeats the account's name: the deals page then needs no join at a million rows.
 
-    name = models.CharField(max_length=255)
+    Where a CRM gives a stage by its id, ``stage``, ``pipeline``, ``is_closed`` and ``is_won`` repeat the Stage; elsewhere ``stage_id`` is null.
+    """
+
+    name = models.CharField()
     account_external_id = models.CharField(max_length=40, blank=True)
     account_id = models.BigIntegerField(null=True)
-    account_name = models.CharField(max_length=255, blank=True)
-    stage = models.CharField(max_length=120)
+    account_name = models.CharField(blank=True)
+    pipeline = models.CharField(blank=True, db_default="")
+    stage = models.CharField(blank=True)
+    stage_external_id = models.CharField(max_length=40, blank=True, db_default="")
+    stage_id = models.BigIntegerField(null=True)
     amount_minor = models.BigIntegerField(null=True)
     currency = models.CharField(max_length=3)
     probability_percent = models.SmallIntegerField(null=True)
     close_on = models.DateField(null=True)
     is_closed = models.BooleanField(default=False)
     is_won = models.BooleanField(default=False)
-    kind = models.CharField(max_length=80, blank=True)
-    lead_source = models.CharField(max_length=80, blank=True)
-    next_step = models.CharField(max_length=255, blank=True)
-    forecast_category = models.CharField(max_length=40, blank=True)
+    kind = models.CharField(blank=True)
+    lead_source = models.CharField(blank=True)
+    next_step = models.CharField(blank=True)
+    forecast_category = models.CharField(blank=True)
     created_at = models.DateTimeField()
     stage_changed_at = models.DateTimeField(null=True)
     last_activity_on = models.DateField(null=True)
@@ -143,6 +170,7 @@ class Opportunity(OwnedColumns):
                 fields=["tenant", "owner_id", "is_closed", "close_on", "id"], name="crm_sync_deal_by_owner"
             ),
             dangling("account", "crm_sync_deal_dangling"),
+            dangling("stage", "crm_sync_deal_no_stage"),
         ]
 
     class Isolation:
@@ -168,7 +196,7 @@ class ContactRole(DealChildColumns):
 
     contact_external_id = models.CharField(max_length=40, blank=True)
     contact_id = models.BigIntegerField(null=True)
-    role = models.CharField(max_length=80, blank=True)
+    role = models.CharField(blank=True)
     is_primary = models.BooleanField(default=False)
 
     class Meta:
@@ -184,9 +212,14 @@ class ContactRole(DealChildColumns):
 
 
 class StageChange(DealChildColumns):
-    """One entry of a deal's history: stage, amount and close date as they were from ``changed_at`` on."""
+    """One entry of a deal's history: stage, amount and close date as they were from ``changed_at`` on.
 
-    stage = models.CharField(max_length=120)
+    Where a CRM gives the stage by its id, ``stage`` and ``probability_percent`` repeat the Stage; elsewhere ``stage_id`` is null.
+    """
+
+    stage = models.CharField()
+    stage_external_id = models.CharField(max_length=40, blank=True, db_default="")
+    stage_id = models.BigIntegerField(null=True)
     amount_minor = models.BigIntegerField(null=True)
     close_on = models.DateField(null=True)
     probability_percent = models.SmallIntegerField(null=True)
@@ -198,6 +231,7 @@ class StageChange(DealChildColumns):
         indexes: ClassVar = [
             models.Index(fields=["tenant", "opportunity_id", "-changed_at"], name="crm_sync_change_deal"),
             dangling("opportunity", "crm_sync_change_dangling"),
+            dangling("stage", "crm_sync_change_no_stage"),
         ]
 
     class Isolation:
@@ -205,11 +239,11 @@ class StageChange(DealChildColumns):
 
 
 class Activity(DealChildColumns):
-    """A task or an event of the CRM. ``opportunity_external_id`` is what it is about: a deal, or an account (never resolved)."""
+    """A task, event, call, meeting, mail or note of the CRM. ``opportunity_external_id`` is what it is about: a deal, or an account (never resolved)."""
 
-    kind = models.CharField(max_length=8)  # "task" or "event"
-    subject = models.CharField(max_length=255, blank=True)
-    status = models.CharField(max_length=80, blank=True)
+    kind = models.CharField(max_length=8)  # "task", "event", "call", "meeting", "email" or "note"
+    subject = models.CharField(blank=True)
+    status = models.CharField(blank=True)
     happens_on = models.DateField(null=True)
     is_closed = models.BooleanField(default=False)
     owner_external_id = models.CharField(max_length=40, blank=True)

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenants.models import RoleCode, TenantKind, Tier
+from tenants.models import Crm, RoleCode, TenantKind, Tier
 
 SELLING = {RoleCode.SALES_MANAGER, RoleCode.SALES_REP}
 
@@ -38,6 +38,7 @@ class Organisation:
     seed: int
     people: tuple[Person, ...]
     kind: TenantKind = TenantKind.CUSTOMER
+    crm: Crm = Crm.SALESFORCE
 
     def email(self, person: Person) -> str:
         """The person's address in this organisation."""
@@ -88,6 +89,7 @@ ORGANISATIONS = (
             Person("Bella Koch", _REP, "bernd.vogel"),
             Person("Boris Wolf", _REP, "bernd.vogel"),
         ),
+        crm=Crm.HUBSPOT,
     ),
     Organisation(
         name="Gamma Labs",
@@ -120,11 +122,13 @@ def write_people(organisation: Organisation, home: Path) -> Path | None:
     return path
 
 
-def sandbox_organisations(home: Path) -> list[str]:
-    """The sandbox's ``--org`` values, with the people files written into ``home``."""
-    values = []
-    for organisation in ORGANISATIONS:
-        people = write_people(organisation, home)
-        suffix = f":{people.absolute()}" if people else ""
-        values.append(f"{organisation.slug}={organisation.deals}:{organisation.seed}{suffix}")
-    return values
+def sandbox_arguments(home: Path) -> list[str]:
+    """What the sandbox is told of each CRM, one argument a line (``--org=…``, ``--portal=…``); the people files are in ``home``."""
+    return [_sandbox_argument(organisation, home) for organisation in ORGANISATIONS]
+
+
+def _sandbox_argument(organisation: Organisation, home: Path) -> str:
+    people = write_people(organisation, home)
+    suffix = f":{people.absolute()}" if people else ""
+    option = "--portal" if organisation.crm is Crm.HUBSPOT else "--org"
+    return f"{option}={organisation.slug}={organisation.deals}:{organisation.seed}{suffix}"

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from accounts.models import AccessKey, User
 from accounts.services import password_set, user_create
 from crm_sync.models import Connection, RunState, SyncRun
-from crm_sync.services import connection_save
+from crm_sync.secrets import decrypt
+from crm_sync.services import connection_save, connection_token_save
 from isolation import context
 from isolation.actors import Actor
 from operations.models import PriorityItem
@@ -130,7 +133,7 @@ def _request(organisation: Organisation) -> Any:
     return request_checked(
         customer=organisation.name,
         tier=organisation.tier,
-        crm=Crm.SALESFORCE,
+        crm=organisation.crm,
         timezone=organisation.timezone,
         kind=organisation.kind,
     )
@@ -153,8 +156,10 @@ def _ensure_lines(organisation: Organisation, members: dict[str, Member]) -> Non
 
 
 def _ensure_connection(demo: Demo, organisation: Organisation, tenant: Tenant) -> None:
-    connection = Connection.objects.get(tenant=tenant, source=Crm.SALESFORCE)
-    if connection.login_url != demo.sandbox_url:
+    connection = Connection.objects.get(tenant=tenant, source=organisation.crm)
+    if organisation.crm is Crm.HUBSPOT:
+        _ensure_portal(demo, organisation, connection)
+    elif connection.login_url != demo.sandbox_url:
         connection_save(
             connection=connection,
             login_url=demo.sandbox_url,
@@ -162,6 +167,25 @@ def _ensure_connection(demo: Demo, organisation: Organisation, tenant: Tenant) -
             secret=f"sandbox-secret-{organisation.slug}",
             acting_user=ACTOR,
         )
+
+
+def _ensure_portal(demo: Demo, organisation: Organisation, connection: Connection) -> None:
+    """The connection with a webhook secret of its own, and the portal's webhooks, which it forgets when it ends."""
+    address = f"{demo.sandbox_url}/portals/{organisation.slug}"
+    steering = f"{demo.sandbox_url}/_sandbox/portals/{organisation.slug}"
+    if connection.login_url != address:
+        connection_token_save(
+            connection=connection,
+            login_url=address,
+            token=httpx.get(steering).raise_for_status().json()["token"],
+            webhook_secret=secrets.token_urlsafe(24),
+            acting_user=ACTOR,
+        )
+    hook = {
+        "url": f"{demo.web_url}/hooks/hubspot/{organisation.slug}/",
+        "client_secret": decrypt(connection.webhook_secret_encrypted),
+    }
+    httpx.post(f"{steering}/webhooks", json={"subscription": hook}).raise_for_status()
 
 
 def _ensure_items(tenant: Tenant, seed: int) -> None:

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Lower
 
 from accounts.models import AccessKey
 from alerts.models import Alert
-from crm_sync.models import Opportunity, RunState, SyncRun
+from crm_sync.models import Connection, ConnectionState, Opportunity, RunState, SyncRun
 from tenants.models import Member, Tenant
 
 NEVER = "never"
@@ -67,6 +67,21 @@ def _condition(filters: WorkspaceFilters) -> Q:
 def workspace(slug: str) -> Tenant | None:
     """One workspace with the same numbers."""
     return workspaces(WorkspaceFilters()).filter(slug=slug).first()
+
+
+def failing_connections(limit: int) -> list[Connection]:
+    """Connections of active workspaces that need attention or whose last run failed, with ``last_code``, ``last_error`` and ``last_at``."""
+    over = SyncRun.objects.filter(
+        tenant_id=OuterRef("tenant_id"), connection_id=OuterRef("pk"), finished_at__isnull=False
+    ).order_by("-requested_at")
+    found = Connection.objects.filter(tenant__is_active=True).annotate(
+        last_state=Subquery(over.values("state")[:1]),
+        last_code=Subquery(over.values("error_code")[:1]),
+        last_error=Subquery(over.values("error_message")[:1]),
+        last_at=Subquery(over.values("finished_at")[:1]),
+    )
+    failing = found.filter(Q(state=ConnectionState.NEEDS_ATTENTION) | Q(last_state=RunState.FAILED))
+    return list(failing.select_related("tenant").order_by("tenant__name", "source")[:limit])
 
 
 def last_runs(tenant_id: int, limit: int) -> list[SyncRun]:

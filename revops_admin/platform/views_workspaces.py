@@ -15,6 +15,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import AccessKey
 from alerts.selectors import open_alerts
+from crm_sync.failures import class_of
+from crm_sync.models import SyncRun
 from isolation import context
 from isolation.errors import NotFound
 from pages.asking import Asked
@@ -156,6 +158,7 @@ class RunRow:
     state: Badge
     when: str
     what: str
+    by: str
     rows: str
     problem: str
 
@@ -331,12 +334,18 @@ def _runs(tenant: Tenant) -> list[RunRow]:
         RunRow(
             state=_sync_badge(run.state),
             when=ago(run.finished_at or run.started_at or run.requested_at),
-            what=f"{run.get_trigger_display()}{', everything' if run.is_full else ''}",
+            what=f"{Crm(run.connection.source).label}, {run.get_kind_display().lower()}{', everything' if run.is_full else ''}",
+            by=run.get_trigger_display(),
             rows=number(run.rows_read),
-            problem=run.error_message,
+            problem=_problem(run),
         )
         for run in selectors.last_runs(tenant.id, RUNS_SHOWN)
     ]
+
+
+def _problem(run: SyncRun) -> str:
+    found = class_of(run.error_code)
+    return f"{found.label}: {run.error_message}" if found else run.error_message
 
 
 def _alerts(tenant: Tenant) -> list[Definition]:

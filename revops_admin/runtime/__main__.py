@@ -12,6 +12,7 @@ from revops_admin.runtime.errors import RuntimeProblem
 from revops_admin.runtime.place import place
 from revops_admin.runtime.services import ensure_services, keep_services, running_services, stop_services
 from revops_admin.runtime.welcome import is_healthy, welcome
+from revops_admin.runtime.witnesses import witnesses
 
 PROBLEM = 2
 
@@ -91,6 +92,7 @@ _PLAIN: tuple[tuple[str, Callable[[argparse.Namespace], int | None], str], ...] 
         "set the demo up (used by up)",
     ),
     ("check", lambda _arguments: checks.check(), "static checks"),
+    ("witnesses", lambda _arguments: witnesses(), "try the sandbox with clients that others wrote"),
     ("healthy", lambda _arguments: 0 if is_healthy() else 1, "whether the web process here answers"),
     ("bootstrap", _bootstrap, "make the database's roles on a server of yours"),
 )

@@ -23,7 +23,7 @@ from revops_admin.runtime.supervisor import STOP_SECONDS, Process, Supervisor, e
 # What a home holds. Reset deletes by name, so that a REVOPS_HOME set to the wrong directory loses nothing.
 _OURS = (
     "logs", "run", "secrets", "sandbox", "media", "static", "test", "valkey", "postgres-*", "services.json",
-    "demo.json", "sandbox-orgs.txt", "people-*.csv",
+    "demo.json", "sandbox.txt", "people-*.csv",
 )  # fmt: skip
 _GUARD_SECONDS = 5.0
 
@@ -123,9 +123,8 @@ def _processes(here: Place) -> Iterator[Process]:
 
 
 def _sandbox_arguments(here: Place) -> list[str]:
-    organisations = (here.home / "sandbox-orgs.txt").read_text().splitlines()
-    orgs = [part for line in organisations if line.strip() for part in ("--org", line.strip())]
-    return ["--port", str(here.sandbox_port), "--home", str(here.home / "sandbox"), *orgs]
+    crms = (here.home / "sandbox.txt").read_text().split("\n")
+    return ["--port", str(here.sandbox_port), "--home", str(here.home / "sandbox"), *filter(None, crms)]
 
 
 def _manage(here: Place, variables: dict[str, str], *arguments: str) -> None:

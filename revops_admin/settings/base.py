@@ -159,6 +159,11 @@ DEFAULT_FROM_EMAIL = env("MAIL_FROM", default="RevOps Hub <alerts@revops-hub.loc
 # CRM: hosts that the address guard lets through although they are private
 
 CRM_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("CRM_ALLOWED_PRIVATE_HOSTS", default=[])
+# Syncs at work at once over all workspaces: two of a worker's processes stay free for what is regular and for what people wait for.
+CRM_SYNC_PARALLEL_RUNS = int(
+    env("CRM_SYNC_PARALLEL_RUNS", default="") or max(1, env.int("WORKER_CONCURRENCY", default=4) - 2)
+)
+CRM_SYNC_SLICE_SECONDS: float = env.float("CRM_SYNC_SLICE_SECONDS", default=60)
 
 # Pages
 

@@ -7,10 +7,10 @@ from random import Random
 
 from sandbox.generate.accounts import Directory, account_name, contacts_of, deal_size
 from sandbox.generate.course import WON, Change, Course, CourseMaker
-from sandbox.generate.names import DESCRIPTIONS, EVENT_SUBJECTS, NEXT_STEPS, TASK_SUBJECTS
+from sandbox.generate.names import DESCRIPTIONS, EVENT_SUBJECTS, NEXT_STEPS, NOTES, TASK_SUBJECTS
 from sandbox.ids import id_maker
 from sandbox.objects import DEAL_TYPES, LEAD_SOURCES, ROLES_ON_A_DEAL, STAGES
-from sandbox.schema import STANDARD
+from sandbox.schema import CUSTOM, STANDARD
 
 Row = tuple[str | None, ...]
 _STAGES = [(name, *facts) for name, facts in STAGES.items()]
@@ -18,6 +18,7 @@ _CONTACTS_ON_A_DEAL = (0, 1, 1, 2, 2, 3)
 _PROJECTS = ("Platform", "Rollout", "Renewal", "Expansion", "Pilot", "Migration", "Licences")
 _DELETED_SHARE, _NEXT_TASK_SHARE, _OWN_ACCOUNT_SHARE = 0.004, 0.35, 0.7
 _EARLIEST_DAY, _LATEST_DAY = -1800, 400
+_CUSTOM_REGIONS = CUSTOM["Opportunity"]["Region__c"].values
 _TIMES = [f"T{8 + place // 60:02}:{place % 60:02}:{place * 7 % 60:02}.000Z" for place in range(600)]
 
 _AUDIT = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp", "IsDeleted")
@@ -25,7 +26,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "Opportunity": (
         "Id", "Name", "AccountId", "OwnerId", "StageName", "Amount", "Probability", "ExpectedRevenue", "CloseDate", "Type",
         "LeadSource", "NextStep", "Description", "ForecastCategory", "ForecastCategoryName", "IsClosed", "IsWon", "PushCount",
-        "LastActivityDate", "LastStageChangeDate", *_AUDIT),
+        "LastActivityDate", "LastStageChangeDate", *_AUDIT,
+        "Region__c", "Contract_Value__c", "Renewal_Date__c", "Is_Strategic__c", "Notes__c"),
     "OpportunityContactRole": ("Id", "OpportunityId", "ContactId", "Role", "IsPrimary", *_AUDIT),
     "OpportunityHistory": (
         "Id", "OpportunityId", "StageName", "Amount", "PrevAmount", "CloseDate", "PrevCloseDate", "Probability",
@@ -182,6 +184,18 @@ class DealMaker:
             "true" if last.stage == WON else "false", str(course.pushes),
             None if activity_day is None else self._days[activity_day], deal.staged,
             deal.created, deal.owner_id, deal.last_touch, deal.owner_id, deal.last_touch, deal.is_deleted,
+            *self._custom(deal, last),
+        )  # fmt: skip
+
+    def _custom(self, deal: _Deal, last: Change) -> Row:
+        """Values of the custom fields: from the deal's number, so that drawing them leaves the other draws as they were."""
+        draw = self._made["Opportunity"] * 0x9E3779B1 >> 7
+        is_won = last.stage == WON
+        return (
+            _CUSTOM_REGIONS[deal.account % len(_CUSTOM_REGIONS)],
+            _money(last.amount * 12 if draw % 3 == 0 else last.amount) if last.amount is not None and is_won else None,
+            self._days[last.close_day + 365] if is_won and last.close_day + 365 < _LATEST_DAY else None,
+            "true" if draw % 20 == 0 else "false", NOTES[draw % len(NOTES)],
         )  # fmt: skip
 
 

@@ -76,6 +76,12 @@ DESCRIPTIONS = (
     "Incumbent contract ends this quarter, price is the main concern.",
 )  # fmt: skip
 
+NOTES = (
+    None, None, None, None, None, None, None, None, None, None, None,
+    "Kick-off with the sponsor went well 🎉\nNext: the security questionnaire.\n\n– what about “data residency”?",
+    "Champion changes jobs in spring; find a second one.",
+)  # fmt: skip
+
 TASK_SUBJECTS = (
     "Call",
     "Email: follow-up",

@@ -10,7 +10,8 @@ from sandbox.generate.accounts import ACCOUNT_COLUMNS, CONTACT_COLUMNS, Director
 from sandbox.generate.deals import COLUMNS, DealMaker
 from sandbox.generate.people import GivenPerson, Person, Rank, organise, owner_lots
 from sandbox.ids import make_id, pod_of
-from sandbox.schema import STANDARD
+from sandbox.objects import STAGES
+from sandbox.schema import CUSTOM, STANDARD
 
 _ACCOUNTS_PER_DEAL = 0.3
 _USER_COLUMNS = (
@@ -33,12 +34,16 @@ class Order:
 
 def generate(order: Order, writer: DatabaseWriter, progress: Callable[[int], None]) -> None:
     """Fill ``writer``; ``progress`` hears how many deals are made. Memory does not grow with the scale."""
-    for sobject in STANDARD.values():
-        writer.add_object(sobject)
+    for name, sobject in STANDARD.items():
+        custom = CUSTOM.get(name, {})
+        writer.add_object(sobject.with_fields({**sobject.fields, **custom}))
+        for field in custom.values():
+            writer.define(name, field)
     random = Random(f"{order.seed}:{order.scale}")  # noqa: S311 - must come out the same each time
     domain = order.people[0].email.partition("@")[2] if order.people else order.domain
     people = organise(order.scale, random, order.people, domain)
     _write_people(order, people, writer)
+    _write_stages(order, writer)
     directory = _directory(order, people, random)
     writer.insert(STANDARD["Account"], ACCOUNT_COLUMNS, directory.account_rows())
     writer.insert(STANDARD["Contact"], CONTACT_COLUMNS, directory.contact_rows())
@@ -58,6 +63,11 @@ def _user_ids(order: Order, people: Sequence[Person]) -> list[str]:
     return [make_id("005", _pod(order), number) for number in range(1, len(people) + 1)]
 
 
+def _since(order: Order) -> str:
+    """When the organisation was set up."""
+    return f"{order.today.replace(year=order.today.year - 4, day=1)}T09:00:00.000Z"
+
+
 def _directory(order: Order, people: Sequence[Person], random: Random) -> Directory:
     return Directory(
         accounts=max(1, round(order.scale * _ACCOUNTS_PER_DEAL)),
@@ -70,11 +80,25 @@ def _directory(order: Order, people: Sequence[Person], random: Random) -> Direct
 
 
 def _write_people(order: Order, people: Sequence[Person], writer: DatabaseWriter) -> None:
-    since = f"{order.today.replace(year=order.today.year - 4, day=1)}T09:00:00.000Z"
+    since = _since(order)
     roles = _Roles(order, since)
     users = list(_user_rows(order, people, roles, since))
     writer.insert(STANDARD["UserRole"], _ROLE_COLUMNS, roles.rows)
     writer.insert(STANDARD["User"], _USER_COLUMNS, users)
+
+
+def _write_stages(order: Order, writer: DatabaseWriter) -> None:
+    since, by = _since(order), make_id("005", _pod(order), 1)
+    columns = STANDARD["OpportunityStage"].columns
+    rows = []
+    for number, (name, (probability, category, category_name)) in enumerate(STAGES.items(), start=1):
+        is_closed = "true" if category in {"Closed", "Omitted"} else "false"
+        is_won = "true" if category == "Closed" else "false"
+        rows.append((
+            make_id("01J", _pod(order), number), name, name, "true", str(number), is_closed, is_won, category, category_name,
+            f"{probability}.0", None, by, since, by, since, since,
+        ))  # fmt: skip
+    writer.insert(STANDARD["OpportunityStage"], columns, rows)
 
 
 class _Roles:

@@ -4,13 +4,28 @@ from datetime import UTC, datetime
 
 from sandbox.errors import ApiError, malformed
 from sandbox.soql.tokens import Token, tokens_of, unquoted
-from sandbox.soql.tree import Comparison, Condition, Junction, Kind, Literal, Name, Negation, Ordering, Query
+from sandbox.soql.tree import (
+    Call,
+    Comparison,
+    Condition,
+    Junction,
+    Kind,
+    Literal,
+    Name,
+    Negation,
+    Ordering,
+    Query,
+    Selected,
+)
 
+_LONGEST = 100_000
 _OPERATORS = ("=", "!=", "<>", "<", "<=", ">", ">=", "LIKE")
 
 
 def parse(text: str) -> Query:
     """The tree of a query. Raises: ApiError MALFORMED_QUERY, naming the first token that should not be there."""
+    if len(text) > _LONGEST:
+        raise malformed(f"SOQL statements cannot be longer than {_LONGEST} characters.")
     return _Parser(text).query()
 
 
@@ -44,10 +59,12 @@ class _Parser:
 
     def query(self) -> Query:
         self._expect("SELECT")
-        is_count, fields = self._selection()
+        is_count, selected, has_subquery = self._selection()
         self._expect("FROM")
         entity = self._name()
         where = self._condition() if self._accept("WHERE") else None
+        group_by = self._groups()
+        having = self._condition() if group_by and self._accept("HAVING") else None
         order = self._ordering()
         limit = self._whole_number() if self._accept("LIMIT") else None
         offset = self._whole_number() if self._accept("OFFSET") else None
@@ -55,23 +72,83 @@ class _Parser:
             self._expect("ROWS")
         if self._next.kind != "end":
             raise self._unexpected()
-        return Query(self._text, fields, is_count, entity, where, order, limit, offset)
+        return Query(
+            self._text,
+            selected,
+            is_count,
+            entity,
+            where,
+            group_by,
+            having,
+            order,
+            limit,
+            offset,
+            has_subquery,
+        )
 
-    def _selection(self) -> tuple[bool, tuple[Name, ...]]:
-        names: list[Name] = []
+    def _selection(self) -> tuple[bool, tuple[Selected, ...], bool]:
+        """Whether ``COUNT()`` is all, what is selected, and whether children are among it, which are then left out."""
+        selected: list[Selected] = []
+        has_subquery = False
         while True:
-            name = self._name()
-            if self._accept("("):
-                if name.path.upper() == "COUNT" and not names:
-                    self._expect(")")
-                    return True, ()
-                name = self._fields_function(name)
-            names.append(name)
+            if self._next.says("("):
+                self._skip_subquery()
+                has_subquery = True
+            else:
+                what = self._name_or_call()
+                if (
+                    isinstance(what, Call)
+                    and what.argument is None
+                    and not selected
+                    and self._next.says("FROM")
+                ):
+                    return True, (), False
+                selected.append(Selected(what, self._alias()))
             if not self._accept(","):
-                return False, tuple(names)
+                return False, tuple(selected), has_subquery
+
+    def _skip_subquery(self) -> None:
+        """A query of children is only told apart from nonsense, for the error it gets."""
+        self._expect("(")
+        if not self._next.says("SELECT"):
+            raise self._unexpected()
+        depth = 1
+        while depth and self._next.kind != "end":
+            depth += self._next.says("(") - self._next.says(")")
+            self._at += 1
+
+    def _alias(self) -> str:
+        """A name before a comma or FROM; what else stands there is a misspelt key word."""
+        is_name = self._next.kind == "name" and not self._next.says("FROM")
+        if is_name and self._tokens[self._at + 1].says(",", "FROM"):
+            return self._take().text
+        return ""
+
+    def _name_or_call(self) -> Name | Call:
+        name = self._name()
+        if not self._accept("("):
+            return name
+        if name.path.upper() == "FIELDS":
+            return self._fields_function(name)
+        if self._accept(")"):
+            if name.path.upper() != "COUNT":
+                raise self._unexpected()
+            return Call("COUNT", None, name.position)
+        argument = self._name()
+        self._expect(")")
+        return Call(name.path.upper(), argument, name.position)
+
+    def _groups(self) -> tuple[Name | Call, ...]:
+        groups: list[Name | Call] = []
+        if self._accept("GROUP"):
+            self._expect("BY")
+            groups.append(self._name_or_call())
+            while self._accept(","):
+                groups.append(self._name_or_call())
+        return tuple(groups)
 
     def _fields_function(self, name: Name) -> Name:
-        if name.path.upper() != "FIELDS" or not self._next.says("ALL", "STANDARD", "CUSTOM"):
+        if not self._next.says("ALL", "STANDARD", "CUSTOM"):
             raise self._unexpected()
         which = self._take().text.upper()
         self._expect(")")
@@ -107,7 +184,7 @@ class _Parser:
             inner = self._condition()
             self._expect(")")
             return inner
-        name = self._name()
+        name = self._name_or_call()
         if self._accept("IN"):
             return Comparison(name, "IN", self._literals())
         if self._accept("NOT"):
@@ -144,7 +221,7 @@ class _Parser:
         return tuple(keys)
 
     def _ordering_key(self) -> Ordering:
-        name = self._name()
+        name = self._name_or_call()
         is_descending = not self._accept("ASC") and self._accept("DESC")
         nulls_last = False
         if self._accept("NULLS"):

@@ -1,15 +1,27 @@
 """A tree to SQL over the tables of an organisation."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 
 from sandbox.errors import ApiError, malformed
-from sandbox.ids import lengthen
-from sandbox.schema import NUMBERS, Field, SObject
-from sandbox.soql.tree import Comparison, Condition, Junction, Kind, Literal, Name, Negation, Ordering, Query
+from sandbox.ids import forms
+from sandbox.schema import NUMBERS, Field, Schema, SObject
+from sandbox.soql.columns import Above, Column, Columns, pointing
+from sandbox.soql.tree import (
+    Call,
+    Comparison,
+    Condition,
+    Junction,
+    Kind,
+    Literal,
+    Name,
+    Negation,
+    Ordering,
+    Query,
+)
 
 _ACCEPTED = {
     "boolean": Kind.BOOLEAN,
@@ -22,23 +34,11 @@ _MOST_IN_FIELDS_FUNCTION = 200
 
 
 @dataclass(frozen=True)
-class Column:
-    """One value of a row: where it goes (``("Owner", "Email")``), its field, and the SQL that gives its text."""
-
-    path: tuple[str, ...]
-    field: Field
-    sql: str
-    target: str | None = None
-
-    @property
-    def title(self) -> str:
-        """The name in a CSV header."""
-        return ".".join(self.path)
-
-
-@dataclass(frozen=True)
 class Plan:
-    """A query ready to run: ``SELECT … {source} {where} {order} {limit}`` with ``parameters``; rows are those of table ``t``."""
+    """A query ready to run: ``SELECT … {source} {where} {order} {limit}`` with ``parameters``; rows are those of table ``t``.
+
+    ``above`` are the records that columns are read from beside the row, by the path to them.
+    """
 
     sobject: SObject
     columns: tuple[Column, ...]
@@ -49,6 +49,7 @@ class Plan:
     limit: str
     parameters: tuple[object, ...]
     has_conditions: bool
+    above: Mapping[tuple[str, ...], Above]
 
     @property
     def is_in_storage_order(self) -> bool:
@@ -60,58 +61,25 @@ class Plan:
 
 
 @dataclass
-class _Builder:
-    objects: Mapping[str, SObject]
-    query: Query
+class Conditions:
+    """Makes the conditions of a query SQL, their values parameters in the order in which they come."""
+
+    find: Callable[[Name | Call], Column]
     today: date
-    sobject: SObject
-    joins: dict[str, str] = field(default_factory=dict)
     parameters: list[object] = field(default_factory=list)
 
-    def column(self, name: Name) -> Column:
-        """The column behind a field name, the join it needs noted. Raises: ApiError INVALID_FIELD."""
-        relationship, _, last = name.path.rpartition(".")
-        if not relationship or relationship.lower() == self.sobject.name.lower():
-            found = self.sobject.field(last)
-            if found is None:
-                raise self._no_column(name, last, self.sobject.name)
-            return Column((found.name,), found, _stored("t", found))
-        return self._joined_column(name, relationship, last)
-
-    def _joined_column(self, name: Name, relationship: str, last: str) -> Column:
-        reference = self.sobject.reference(relationship)
-        target = self.objects.get(reference.refers_to or "") if reference else None
-        if reference is None or target is None:
-            raise _pointing(
-                self.query, name, "INVALID_FIELD",
-                f"Didn't understand relationship '{relationship}' in field path. If you are attempting to use a custom "
-                "relationship, be sure to append the '__r' after the custom relationship name.",
-            )  # fmt: skip
-        found = target.field(last)
-        if found is None:
-            raise self._no_column(name, last, target.name)
-        alias = f"j_{reference.name}"
-        self.joins[alias] = f'LEFT JOIN "{target.name}" {alias} ON {alias}."Id" = t."{reference.name}"'
-        return Column((reference.relationship or "", found.name), found, _stored(alias, found), target.name)
-
-    def _no_column(self, name: Name, last: str, entity: str) -> ApiError:
-        return _pointing(
-            self.query, name, "INVALID_FIELD",
-            f"No such column '{last}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append "
-            "the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names.",
-        )  # fmt: skip
-
     def condition(self, condition: Condition) -> str:
+        """SQL of a condition. Raises: ApiError INVALID_FIELD and the like."""
         match condition:
             case Junction(operator, parts):
                 return "(" + f" {operator} ".join(self.condition(part) for part in parts) + ")"
             case Negation(inner):
                 return f"NOT ifnull({self.condition(inner)}, 0)"
             case Comparison():
-                return self.comparison(condition)
+                return self._comparison(condition)
 
-    def comparison(self, comparison: Comparison) -> str:
-        column = self.column(comparison.name)
+    def _comparison(self, comparison: Comparison) -> str:
+        column = self.find(comparison.name)
         if column.field.type in {"textarea", "address"}:
             raise _cannot_filter(column.field)
         match comparison.operator:
@@ -132,8 +100,6 @@ class _Builder:
         accepted = _ACCEPTED.get(column.field.type, Kind.STRING)
         if literal.kind is not accepted:
             raise _wrong_kind(column.field, literal)
-        if column.field.type in {"id", "reference"}:
-            return lengthen(literal.text)
         return float(literal.text) if accepted is Kind.NUMBER else literal.text
 
     def _plain(self, column: Column, operator: str, literal: Literal) -> str:
@@ -141,8 +107,12 @@ class _Builder:
             if operator not in {"=", "!="}:
                 raise _wrong_operator(column.field, operator)
             return f"{column.sql} IS {'' if operator == '=' else 'NOT '}NULL"
-        bound = self._bind(self._value(column, literal))
-        left = _comparable(column)
+        value = self._value(column, literal)
+        left = column.comparable
+        if column.field.type in {"id", "reference"} and operator in {"=", "!="}:
+            places = ", ".join(self._bind(form) for form in forms(literal.text))
+            return f"{left} IN ({places})" if operator == "=" else f"ifnull({left} NOT IN ({places}), 1)"
+        bound = self._bind(value)
         if operator == "=":
             return f"{left} = {bound}"
         if operator == "!=":
@@ -151,8 +121,11 @@ class _Builder:
 
     def _membership(self, column: Column, comparison: Comparison) -> str:
         kept = [each for each in comparison.literals if each.kind is not Kind.NULL]
-        values = json.dumps([self._value(column, each) for each in kept])
-        inside = f"{_comparable(column)} IN (SELECT value FROM json_each({self._bind(values)}))"
+        known = [self._value(column, each) for each in kept]
+        if column.field.type in {"id", "reference"}:
+            known = [form for each in known for form in forms(str(each))]
+        values = json.dumps(known)
+        inside = f"{column.comparable} IN (SELECT value FROM json_each({self._bind(values)}))"
         allows_null = len(kept) < len(comparison.literals)
         if comparison.operator == "IN":
             return f"({inside} OR {column.sql} IS NULL)" if allows_null else inside
@@ -176,98 +149,103 @@ class _Builder:
                 return f"{column.sql} {operator} {self._bind(first)}"
         return f"{column.sql} {'<' if operator == '<=' else '>='} {self._bind(after)}"
 
-    def ordering(self, key: Ordering) -> str:
-        column = self.column(key.name)
-        if column.field.type in {"textarea", "address"}:
-            raise _pointing(
-                self.query,
-                key.name,
-                "MALFORMED_QUERY",
-                f"field '{column.field.name}' can not be sorted in a query call",
-            )
-        direction = "DESC" if key.is_descending else "ASC"
-        return f"{_comparable(column)} {direction} NULLS {'LAST' if key.nulls_last else 'FIRST'}"
 
-    def columns(self) -> tuple[Column, ...]:
-        names = [name for written in self.query.fields for name in self._written_out(written)]
-        columns = tuple(self.column(name) for name in names)
-        titles = [column.title for column in columns]
-        for title in titles:
-            if titles.count(title) > 1:
-                raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", f"duplicate field selected: {title}")
-        return columns
-
-    def _written_out(self, name: Name) -> list[Name]:
-        if not name.path.startswith("FIELDS("):
-            return [name]
-        which = name.path[7:-1]
-        if which != "STANDARD" and (self.query.limit is None or self.query.limit > _MOST_IN_FIELDS_FUNCTION):
-            raise malformed("The SOQL FIELDS function must have a LIMIT of at most 200")
-        fields = self.sobject.fields.values()
-        return [
-            Name(each.name, name.position)
-            for each in fields
-            if which == "ALL" or each.is_custom == (which == "CUSTOM")
-        ]
+def ordering(query: Query, key: Ordering, column: Column) -> str:
+    """SQL of one key of ORDER BY. Raises: ApiError MALFORMED_QUERY."""
+    if column.field.type in {"textarea", "address"}:
+        message = f"field '{column.field.name}' can not be sorted in a query call"
+        raise pointing(query, key.name, "MALFORMED_QUERY", message)
+    direction = "DESC" if key.is_descending else "ASC"
+    return f"{column.comparable} {direction} NULLS {'LAST' if key.nulls_last else 'FIRST'}"
 
 
-def compile_query(query: Query, objects: Mapping[str, SObject], today: date, *, with_deleted: bool) -> Plan:
-    """The SQL of a query. Raises: ApiError INVALID_TYPE, INVALID_FIELD and the like, worded as Salesforce does."""
-    builder = _Builder(objects, query, today, _entity(query, objects))
-    columns = builder.columns()
-    conditions = (
-        [] if with_deleted or not builder.sobject.has_recycle_bin else ["t.\"IsDeleted\" IS NOT 'true'"]
-    )
-    if query.where is not None:
-        conditions.append(builder.condition(query.where))
-    order = ", ".join(builder.ordering(key) for key in query.order)
+def _selected(query: Query, columns: Columns) -> tuple[Column, ...]:
+    aliased = next((each for each in query.selected if each.alias), None)
+    if aliased is not None:
+        raise pointing(
+            query, aliased.what, "MALFORMED_QUERY", "only aggregate expressions use field aliasing"
+        )
+    names = [
+        name
+        for each in query.selected
+        for name in _written_out(query, columns.schema.visible[columns.sobject.name], each.what)
+    ]
+    found = tuple(columns.column(name) for name in names)
+    titles = [column.title for column in found]
+    for title in titles:
+        if titles.count(title) > 1:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", f"duplicate field selected: {title}")
+    return found
+
+
+def _written_out(query: Query, sobject: SObject, name: Name | Call) -> list[Name | Call]:
+    if isinstance(name, Call) or not name.path.startswith("FIELDS("):
+        return [name]
+    which = name.path[7:-1]
+    if which != "STANDARD" and (query.limit is None or query.limit > _MOST_IN_FIELDS_FUNCTION):
+        raise malformed("The SOQL FIELDS function must have a LIMIT of at most 200")
+    return [
+        Name(each.name, name.position)
+        for each in sobject.fields.values()
+        if which == "ALL" or each.is_custom == (which == "CUSTOM")
+    ]
+
+
+def compile_query(query: Query, schema: Schema, now: datetime, *, with_deleted: bool) -> Plan:
+    """The SQL of a query that has no groups. Raises: ApiError INVALID_TYPE, INVALID_FIELD and the like, worded as Salesforce does."""
+    columns = Columns(schema, query, now, entity_of(query, schema))
+    if query.has_subquery:
+        raise pointing(query, query.entity, "INVALID_TYPE", "Child subqueries are not understood here")
+    selected = _selected(query, columns)
+    above = dict(columns.above)  # conditions may lead to more, which no record shows
+    conditions = Conditions(columns.column, now.date())
+    where = where_of(query, columns.sobject, conditions, with_deleted=with_deleted)
+    order = ", ".join(ordering(query, key, columns.column(key.name)) for key in query.order)
     return Plan(
-        sobject=builder.sobject,
-        columns=columns,
+        sobject=columns.sobject,
+        columns=selected,
         is_count=query.is_count,
-        source=" ".join([f'FROM "{builder.sobject.name}" t', *builder.joins.values()]),
-        where=f"WHERE {' AND '.join(conditions)}" if conditions else "",
+        source=source_of(columns),
+        where=where,
         order=f"ORDER BY {order}, t.rowid" if order else "",
-        limit=_limit(query),
-        parameters=tuple(builder.parameters),
+        limit=limit_of(query),
+        parameters=tuple(conditions.parameters),
         has_conditions=query.where is not None,
+        above=above,
     )
 
 
-def _limit(query: Query) -> str:
+def source_of(columns: Columns) -> str:
+    """FROM with all joins that were needed."""
+    return " ".join([f'FROM "{columns.sobject.name}" t', *columns.joins.values()])
+
+
+def where_of(query: Query, sobject: SObject, conditions: Conditions, *, with_deleted: bool) -> str:
+    """WHERE, deleted rows left out unless they are wanted."""
+    living = [] if with_deleted or not sobject.has_recycle_bin else ["t.\"IsDeleted\" IS NOT 'true'"]
+    asked = [] if query.where is None else [conditions.condition(query.where)]
+    both = [*living, *asked]
+    return f"WHERE {' AND '.join(both)}" if both else ""
+
+
+def limit_of(query: Query) -> str:
+    """LIMIT and OFFSET, where there is either."""
     if query.limit is None and query.offset is None:
         return ""
     return f"LIMIT {-1 if query.limit is None else query.limit} OFFSET {query.offset or 0}"
 
 
-def _entity(query: Query, objects: Mapping[str, SObject]) -> SObject:
-    by_lower_name = {name.lower(): each for name, each in objects.items()}
+def entity_of(query: Query, schema: Schema) -> SObject:
+    """The object that is queried, with hidden fields too. Raises: ApiError INVALID_TYPE."""
+    by_lower_name = {name.lower(): name for name in schema.visible}
     found = by_lower_name.get(query.entity.path.lower())
     if found is None:
-        raise _pointing(
+        raise pointing(
             query, query.entity, "INVALID_TYPE",
             f"sObject type '{query.entity.path}' is not supported. If you are attempting to use a custom object, be sure to "
             "append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
         )  # fmt: skip
-    return found
-
-
-def _stored(alias: str, field_: Field) -> str:
-    """SQL for the text of a field; a compound address is made of its parts, as JSON."""
-    if field_.type != "address":
-        return f'{alias}."{field_.name}"'
-    parts = ("Street", "City", "State", "PostalCode", "Country")
-    stem = field_.name.removesuffix("Address")
-    return "json_object(" + ", ".join(f"'{p[0].lower()}{p[1:]}', {alias}.\"{stem}{p}\"" for p in parts) + ")"
-
-
-def _comparable(column: Column) -> str:
-    """SQL whose order and equality are Salesforce's: numbers as numbers, text whatever its capitals, ids exactly."""
-    if column.field.type in NUMBERS:
-        return f"CAST({column.sql} AS REAL)"
-    if column.field.type in {"id", "reference", "boolean", "date", "datetime"}:
-        return column.sql
-    return f"{column.sql} COLLATE NOCASE"
+    return schema.objects[found]
 
 
 def _days_of(text: str, today: date) -> tuple[str, str]:
@@ -283,16 +261,6 @@ def _days_of(text: str, today: date) -> tuple[str, str]:
     }[word]
     start = today + timedelta(days=first)
     return start.isoformat(), (start + timedelta(days=length)).isoformat()
-
-
-def _pointing(query: Query, name: Name, code: str, message: str) -> ApiError:
-    """A refusal that shows the place in the query, as Salesforce's do."""
-    column = name.position + 1
-    excerpt = query.text[max(0, name.position - 40) : name.position + 40]
-    caret = " " * min(name.position, 40) + "^"
-    return ApiError(
-        HTTPStatus.BAD_REQUEST, code, f"\n{excerpt}\n{caret}\nERROR at Row:1:Column:{column}\n{message}"
-    )
 
 
 def _wrong_kind(field_: Field, literal: Literal) -> ApiError:

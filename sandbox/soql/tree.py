@@ -33,10 +33,27 @@ class Name:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A function of a field: ``SUM(Amount) total``; without an argument only ``COUNT()``. ``function`` is in capitals."""
+
+    function: str
+    argument: "Name | None"
+    position: int
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What is between SELECT and FROM, one piece of it."""
+
+    what: Name | Call
+    alias: str = ""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """``field operator literals``; only IN and NOT IN have other than one literal."""
 
-    name: Name
+    name: Name | Call
     operator: str
     literals: tuple[Literal, ...]
 
@@ -63,20 +80,28 @@ Condition = Comparison | Negation | Junction
 class Ordering:
     """One key of ORDER BY; nulls come first unless ``nulls_last``."""
 
-    name: Name
+    name: Name | Call
     is_descending: bool
     nulls_last: bool
 
 
 @dataclass(frozen=True)
 class Query:
-    """A whole query. ``fields`` is empty for ``COUNT()``; ``FIELDS(…)`` shows as one name with that text."""
+    """A whole query. ``selected`` is empty for ``COUNT()``; ``FIELDS(…)`` shows as one name with that text."""
 
     text: str
-    fields: tuple[Name, ...]
+    selected: tuple[Selected, ...]
     is_count: bool
     entity: Name
-    where: Condition | None
-    order: tuple[Ordering, ...]
-    limit: int | None
-    offset: int | None
+    where: Condition | None = None
+    group_by: tuple[Name | Call, ...] = ()
+    having: Condition | None = None
+    order: tuple[Ordering, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    has_subquery: bool = False
+
+    @property
+    def is_aggregate(self) -> bool:
+        """Whether rows are groups of records: ``COUNT()`` alone, which gives a number, is not meant."""
+        return bool(self.group_by) or any(isinstance(each.what, Call) for each in self.selected)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.utils import timezone
 
 from alerts.evaluation import evaluate
 from alerts.models import Alert
-from crm_sync.models import Opportunity, RejectedRow, SyncRun
+from crm_sync.models import CheckedMonth, Connection, Opportunity, RejectedRow, SyncRun
+from crm_sync.services import connection_add
 from isolation import context
 from isolation.models import Heartbeat
 from operations.models import PriorityItem
@@ -61,6 +62,7 @@ def plant() -> Scene:
     make_account(rep)
     run = make_run(admin)
     _reject(run)
+    _crm(run)
     alert = make_alert(admin)
     evaluate(cast.PLANTER)
     _items(admin)
@@ -90,6 +92,27 @@ def _reject(run: SyncRun) -> None:
             raw={"Id": "006000000000BAD", "CloseDate": "2026-02-30"},
         )  # fmt: skip
         SyncRun.objects.filter(pk=run.pk).update(rows_rejected=1)
+
+
+def _crm(run: SyncRun) -> None:
+    """What a connection has after a while: a run that failed, calls used, a comparison that found something, a second CRM."""
+    own = {"tenant_id": run.tenant_id, "connection_id": run.connection_id}
+    with context.tenant_wide(run.tenant_id):
+        Connection.objects.filter(pk=run.connection_id).update(
+            api_calls_used=62_000, api_calls_limit=100_000, api_calls_seen_at=timezone.now(), last_synced_at=timezone.now(),
+            account_label="Acme Corporation", checked_at=timezone.now(),
+            pace={"bulk": {"rows_per_second": 30_000.0, "seconds_before_first_row": 4.2}},
+        )  # fmt: skip
+        SyncRun.objects.create(
+            **own, trigger="schedule", state="failed", requested_by="schedule", started_at=ago(1), finished_at=ago(1),
+            error_code="field_missing", error_message="Opportunity has no field StageName.",
+        )  # fmt: skip
+        for month, here in ((1, 40), (2, 41)):
+            CheckedMonth.objects.create(
+                **own, object_name="Opportunity", month=date(2026, month, 1), crm_rows=41, mirror_rows=here,
+                crm_checksum="41", mirror_checksum=str(here), healed_rows=41 - here,
+            )  # fmt: skip
+        connection_add(tenant=cast.tenant_of(cast.ACME), source="hubspot", acting_user=cast.PLANTER)
 
 
 def _items(admin: Member) -> None:

@@ -260,3 +260,27 @@ def test_the_api_explains_itself(open_as: Open) -> None:
     page.goto("/api/v1/docs/")
     expect(page.locator(".opblock")).to_have_count(11)
     expect(page.get_by_text("/api/v1/w/{tenant}/deals/", exact=True).first).to_be_visible()
+
+
+def test_a_second_crm_is_set_up_paused_and_removed_by_keyboard_alone(open_as: Open) -> None:
+    page = open_as("admin").page
+    page.goto("/w/acme-corp/settings/crm/")
+    page.get_by_role("link", name="HubSpot").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("HubSpot")
+    page.get_by_role("link", name="Set up the connection").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Access token").focus()
+    page.keyboard.type("pat-na1-something")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The connection was saved")).to_be_visible()
+    expect(page.get_by_label("Access token")).to_have_value("")
+    page.goto("/w/acme-corp/settings/crm/hubspot/")
+    page.get_by_role("button", name="Pause").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.goto("/w/acme-corp/settings/crm/hubspot/connection/remove/")
+    page.get_by_label("Type HubSpot").focus()
+    page.keyboard.type("HubSpot")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Add HubSpot")).to_be_visible()

@@ -81,16 +81,19 @@ class Crm:
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Server]:
-    organisations = [part for name in ORGANISATIONS for part in ("--org", f"{name}=120:7")]
-    server = start_server(*organisations)
-    yield server
-    server.stop()
+def organisations() -> Iterator[Iterator[Client]]:
+    """Organisations that no test knows yet; when a server's are used up, another server has more."""
+    servers: list[Server] = []
 
+    def fresh() -> Iterator[Client]:
+        specs = [part for name in ORGANISATIONS for part in ("--org", f"{name}=120:7")]
+        while True:
+            servers.append(start_server(*specs))
+            yield from (Client(servers[-1].url, name) for name in ORGANISATIONS)
 
-@pytest.fixture(scope="session")
-def unused_organisations() -> Iterator[str]:
-    return iter(ORGANISATIONS)
+    yield fresh()
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -102,9 +105,9 @@ def quick(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crm(sandbox: Server, unused_organisations: Iterator[str], committed: WorkerDatabase) -> Iterator[Crm]:
+def crm(organisations: Iterator[Client], committed: WorkerDatabase) -> Iterator[Crm]:
     """Acme, connected to an organisation that no other test knows."""
-    crm = Crm(Client(sandbox.url, next(unused_organisations)), cast.tenant_of(cast.ACME))
+    crm = Crm(next(organisations), cast.tenant_of(cast.ACME))
     crm.connect()
     yield crm
     crm.client.control("faults/clear")

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from crm_sync.models import Account, Activity, Contact, ContactRole, Opportunity, Owner, StageChange
+from crm_sync.models import Account, Activity, Contact, ContactRole, Opportunity, Owner, Stage, StageChange
 from isolation import context
 from isolation.models import MirrorModel
 from tests.crm_sync.conftest import Crm
@@ -37,6 +37,7 @@ class Expected:
 
     def __init__(self, crm: Crm) -> None:
         names = (
+            "OpportunityStage",
             "User",
             "Account",
             "Contact",
@@ -50,6 +51,7 @@ class Expected:
 
     def all(self) -> dict[type[MirrorModel], Rows]:
         return {
+            Stage: self._of("OpportunityStage", self._stage),
             Owner: self._of("User", self._owner),
             Account: self._of("Account", self._account),
             Contact: self._of("Contact", self._contact),
@@ -81,6 +83,13 @@ class Expected:
             "deal_owner_id": owner,
         }
 
+    def _stage(self, row: Row) -> dict[str, Any]:
+        return {
+            "name": row["MasterLabel"], "pipeline": "", "pipeline_external_id": "", "position": _whole(row["SortOrder"]),
+            "probability_percent": _whole(row["DefaultProbability"]), "forecast_category": row["ForecastCategoryName"],
+            "is_active": row["IsActive"] == "true", "is_closed": row["IsClosed"] == "true", "is_won": row["IsWon"] == "true",
+        }  # fmt: skip
+
     def _owner(self, row: Row) -> dict[str, Any]:
         return {
             "name": row["Name"], "email": row["Email"], "is_active": row["IsActive"] == "true",
@@ -102,7 +111,7 @@ class Expected:
     def _deal(self, row: Row) -> dict[str, Any]:
         account = self._rows["Account"].get(row["AccountId"])
         return {
-            "name": row["Name"], "stage": row["StageName"], "amount_minor": _cents(row["Amount"]), "currency": "USD",
+            "name": row["Name"], "pipeline": "", "stage": row["StageName"], "stage_external_id": "", "stage_id": None, "amount_minor": _cents(row["Amount"]), "currency": "USD",
             "probability_percent": _whole(row["Probability"]), "close_on": _day(row["CloseDate"]),
             "is_closed": row["IsClosed"] == "true", "is_won": row["IsWon"] == "true", "kind": row["Type"],
             "lead_source": row["LeadSource"], "next_step": row["NextStep"], "forecast_category": row["ForecastCategoryName"],
@@ -120,7 +129,7 @@ class Expected:
 
     def _change(self, row: Row) -> dict[str, Any]:
         return {
-            "stage": row["StageName"], "amount_minor": _cents(row["Amount"]), "close_on": _day(row["CloseDate"]),
+            "stage": row["StageName"], "stage_external_id": "", "stage_id": None, "amount_minor": _cents(row["Amount"]), "close_on": _day(row["CloseDate"]),
             "probability_percent": _whole(row["Probability"]), "changed_at": _instant(row["CreatedDate"]),
             "changed_by_external_id": row["CreatedById"], **self._about_deal(row["OpportunityId"]),
         }  # fmt: skip
@@ -147,11 +156,14 @@ _LEADS_TO: dict[str, type[MirrorModel]] = {
 
 def mirror(crm: Crm) -> dict[type[MirrorModel], Rows]:
     """Everything the mirror holds; internal ids are shown as the external ids that they lead to."""
-    models = (Owner, Account, Contact, Opportunity, ContactRole, StageChange, Activity)
+    models = (Stage, Owner, Account, Contact, Opportunity, ContactRole, StageChange, Activity)
     with context.tenant_wide(crm.tenant.id):
         keys = {model: dict(model.objects.values_list("id", "external_id")) for model in models}
         return {
-            model: {row["external_id"]: _shown(row, keys) for row in model.objects.values()}
+            model: {
+                row["external_id"]: _shown(row, keys)
+                for row in model.objects.filter(source="salesforce").values()
+            }
             for model in models
         }
 
@@ -169,6 +181,15 @@ def assert_equal(crm: Crm) -> None:
     """The mirror equals the organisation, row for row and column for column."""
     wanted, found = Expected(crm).all(), mirror(crm)
     for model, rows in wanted.items():
-        assert found[model].keys() == rows.keys(), model.__name__
+        lost, left = rows.keys() - found[model].keys(), found[model].keys() - rows.keys()
+        assert (lost, left) == (set(), set()), (
+            f"{model.__name__}: not in the mirror {lost}, not in the CRM {left}"
+        )
         for key, row in rows.items():
-            assert found[model][key] == row, (model.__name__, key)
+            held = found[model][key]
+            differing = {
+                name: (held.get(name), row.get(name))
+                for name in {*held, *row}
+                if held.get(name) != row.get(name)
+            }
+            assert not differing, (model.__name__, key, "mirror, CRM:", differing)

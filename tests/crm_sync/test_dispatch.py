@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.db import connection as database
 
-from crm_sync import tasks
+from crm_sync import dispatch
 from crm_sync.models import Connection, RunState, RunTrigger, SyncRun, SyncSchedule
 from isolation import context
 from isolation.actors import Actor
@@ -26,7 +26,8 @@ def on_the_platform(acme: Tenant, beta: Tenant) -> Iterator[None]:
 
 
 def hand_out() -> set[UUID]:
-    return {run_id for _, run_id in tasks._hand_out()}
+    dispatch.queue_due()
+    return {run_id for _, run_id in dispatch.hand_out()}
 
 
 def queued(tenant: Tenant, **values: object) -> SyncRun:

@@ -14,15 +14,16 @@ from django.test import Client
 
 from accounts.services import user_create
 from alerts.registry import find
-from crm_sync import http, services
+from crm_sync import http, services, services_schedules
 from crm_sync.addresses import Origin, origin_of
+from crm_sync.connectors import OPENERS
 from crm_sync.connectors.base import ConfigurationProblem
-from crm_sync.connectors.salesforce.client import Credentials
+from crm_sync.connectors.salesforce.signing_in import Credentials
 from crm_sync.connectors.salesforce.source import SalesforceSource
-from crm_sync.engine.execute import _let_go
+from crm_sync.engine.execute import _give_back
 from crm_sync.engine.lease import claim
 from crm_sync.errors import ConnectorMissing
-from crm_sync.models import Connection, Owner, RunState, RunTrigger, SyncRun, SyncSchedule
+from crm_sync.models import Connection, Owner, RunTrigger, SyncRun, SyncSchedule
 from crm_sync.secrets import decrypt
 from crm_sync.waking import DISPATCH_JOB
 from isolation import context, jobs
@@ -34,7 +35,8 @@ from tenants.services import member_add
 pytestmark = pytest.mark.django_db
 SignedIn = Callable[[Member], Client]
 SYSTEM = Actor.system("tests.hardening")
-HOME = "/w/acme-corp/settings/crm/"
+HOME = "/w/acme-corp/settings/crm/salesforce/"
+HUBSPOT = "/w/acme-corp/settings/crm/hubspot/"
 FORM = {"login_url": "https://acme.my.salesforce.com", "client_id": "3MVG9", "secret": "s3cr3t-value"}
 ODD_ADDRESSES = [
     "https://[", "https://\u2100.com", "https://x:abc", "https://x:99999999", f"https://{'a' * 70}.com", "https://a..b",
@@ -111,8 +113,9 @@ class TestAnOddAddress:
 
 
 @pytest.fixture
-def hubspot(acme: Tenant) -> Tenant:
-    """Acme, as if it had been provisioned for HubSpot, with a run from a time when nobody refused one."""
+def hubspot(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """Acme, as if it had been provisioned for HubSpot before there was a connector, with a run from when nobody refused one."""
+    monkeypatch.delitem(OPENERS, "hubspot")
     with context.tenant_wide(acme.id):
         Connection.objects.update(source="hubspot")
         SyncRun.objects.create(
@@ -125,17 +128,17 @@ class TestACrmWithoutAConnector:
     def test_is_told_without_forms_that_cannot_work(
         self, hubspot: Tenant, admin: Member, client_of: SignedIn
     ) -> None:
-        answer = client_of(admin).get(HOME)
+        answer = client_of(admin).get(HUBSPOT)
         page = answer.content.decode()
         assert answer.status_code == 200
         assert "There is no HubSpot connector yet" in page
         for address in ("connection/", "schedule/", "sync/", "progress/"):
-            assert f"{HOME}{address}" not in page
+            assert f"{HUBSPOT}{address}" not in page
 
     def test_still_shows_an_old_run(self, hubspot: Tenant, admin: Member, client_of: SignedIn) -> None:
         with context.tenant_wide(hubspot.id):
             run = SyncRun.objects.get()
-        assert client_of(admin).get(f"{HOME}runs/{run.id}/").status_code == 200
+        assert client_of(admin).get(f"{HUBSPOT}runs/{run.id}/").status_code == 200
 
     @pytest.mark.parametrize(
         "address", ["connection/", "connection/test/", "schedule/", "sync/?what=changes"]
@@ -143,7 +146,7 @@ class TestACrmWithoutAConnector:
     def test_cannot_be_set_up_or_synced(
         self, hubspot: Tenant, admin: Member, client_of: SignedIn, address: str
     ) -> None:
-        answer = client_of(admin).post(f"{HOME}{address}", {**FORM, "every_minutes": "30"})
+        answer = client_of(admin).post(f"{HUBSPOT}{address}", {**FORM, "every_minutes": "30"})
         assert answer.status_code == 409
         assert "There is no HubSpot connector yet" in answer.content.decode()
 
@@ -196,7 +199,7 @@ class TestTheDispatcher:
         services.connection_save(connection=connection, acting_user=SYSTEM, **FORM)
         assert is_dispatcher_due()
         put_dispatcher_off()
-        services.sync_schedule_set(
+        services_schedules.sync_schedule_set(
             schedule=SyncSchedule.objects.get(), every_minutes=30, is_paused=False, acting_user=SYSTEM
         )
         assert is_dispatcher_due()
@@ -205,7 +208,7 @@ class TestTheDispatcher:
         run = request_sync(connection, hold_back=timedelta(minutes=1))
         lease = claim(run.tenant_id, run.id)
         assert lease is not None
-        _let_go(lease, state=RunState.SUCCEEDED)
+        _give_back(lease)
         assert is_dispatcher_due()
 
 

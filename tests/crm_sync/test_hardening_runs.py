@@ -25,7 +25,7 @@ from tests.conftest import WorkerDatabase
 from tests.crm_sync.conftest import SYSTEM, Crm, ServeFiles
 
 SignedIn = Callable[[Member], Client]
-TEST = "/w/acme-corp/settings/crm/connection/test/"
+TEST = "/w/acme-corp/settings/crm/salesforce/connection/test/"
 
 
 class _Crm(BaseHTTPRequestHandler):
@@ -121,7 +121,7 @@ class TestATestOfAConnection:
 
         monkeypatch.setattr("crm_sync.services._checked", checked)
         with pytest.raises(ConnectionChanged):
-            connection_test(tenant_id=crm.tenant.id, acting_user=SYSTEM)
+            connection_test(tenant_id=crm.tenant.id, source="salesforce", acting_user=SYSTEM)
         assert crm.connection.state == ConnectionState.NEEDS_ATTENTION
 
 

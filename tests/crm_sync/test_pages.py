@@ -15,7 +15,8 @@ from tenants.models import Member, Tenant
 
 pytestmark = pytest.mark.django_db
 SignedIn = Callable[[Member], Client]
-HOME = "/w/acme-corp/settings/crm/"
+LIST = "/w/acme-corp/settings/crm/"
+HOME = f"{LIST}salesforce/"
 FORM = {"login_url": "https://acme.my.salesforce.com/", "client_id": "3MVG9", "secret": "s3cr3t-value"}
 
 
@@ -110,7 +111,12 @@ class TestTheConnection:
 
 class TestTheSchedule:
     def test_is_set_within_the_tier(self, acme: Tenant, admin: Member, client_of: SignedIn) -> None:
-        assert client_of(admin).post(f"{HOME}schedule/", {"every_minutes": "30"}).status_code == 302
+        assert (
+            client_of(admin)
+            .post(f"{HOME}schedule/", {"every_minutes": "30", "reserve_percent": "20"})
+            .status_code
+            == 302
+        )
         with context.tenant_wide(acme.id):
             assert SyncSchedule.objects.get().every_minutes == 30
 
@@ -121,7 +127,7 @@ class TestTheSchedule:
 
         with context.platform("change the tier for a test", Actor.system("tests")):
             Tenant.objects.filter(pk=acme.pk).update(tier="starter")
-        answer = client_of(admin).post(f"{HOME}schedule/", {"every_minutes": "15"})
+        answer = client_of(admin).post(f"{HOME}schedule/", {"every_minutes": "15", "reserve_percent": "20"})
         assert answer.status_code == 400
         assert "once a day" in answer.content.decode()
 

@@ -74,6 +74,23 @@ class TestASecondSync:
         )
         assert writes() == before
 
+    def test_of_an_unchanged_crm_costs_a_sign_in_and_two_calls(self, crm: Crm) -> None:
+        crm.sync()
+        stats = f"{crm.client.base}/_sandbox/orgs/{crm.client.org}/stats"
+        crm.client.http.delete(stats)
+        assert crm.sync().state == RunState.SUCCEEDED
+        calls = {each["path"]: each["calls"] for each in crm.client.http.get(stats).json()}
+        calls.pop("/services/oauth2/token", None)
+        assert calls == {"/services/data/v61.0/composite/batch": 2}
+
+    def test_whose_questions_cannot_be_asked_together_asks_them_one_by_one(self, crm: Crm) -> None:
+        crm.sync()
+        deal = crm.some_deal()
+        crm.client.control("update", object="Opportunity", id=deal["Id"], fields={"NextStep": "one by one"})
+        crm.client.control("fault", kind="status", status=503, path_contains="composite/batch", times=0)
+        assert crm.sync().state == RunState.SUCCEEDED
+        assert_equal(crm)
+
     def test_that_reads_everything_writes_nothing_either(self, crm: Crm) -> None:
         first = crm.sync()
         before = writes()

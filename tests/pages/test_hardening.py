@@ -69,7 +69,7 @@ WORKSPACE = [
     *_cases("/w/acme-corp/alerts/", INSTANTS),
     *_cases("/w/acme-corp/alerts/notices/", INSTANTS),
     *_cases("/w/acme-corp/queue/", SCORES),
-    *_cases("/w/acme-corp/settings/crm/", INSTANTS),
+    *_cases("/w/acme-corp/settings/crm/salesforce/runs/", INSTANTS),
     *_cases("/w/acme-corp/deals/"),
     *_cases("/api/v1/w/acme-corp/alerts/", INSTANTS),
     *_cases("/api/v1/w/acme-corp/accounts/", {"NUL": cursor("a", "\x00"), "half": cursor("\ud800", "a")}),

@@ -272,3 +272,14 @@ class TestThePlatformsLog:
         second = browser.get(first.next_url).context["page"].table
         assert len(first.rows) == len(second.rows) == 2
         assert second.previous_url
+
+
+def test_health_names_the_connections_that_fail_with_their_class(browser: Client, acme: Tenant) -> None:
+    assert "CRM connections that fail" in read(browser, "/platform/health/")
+    sync(acme, RunState.FAILED, hours_ago=1)
+    with context.tenant_wide(acme.id):
+        SyncRun.objects.update(error_code="timeout", error_message="Salesforce did not answer in time.")
+    page = read(browser, "/platform/health/")
+    assert "Salesforce did not answer in time." in page
+    assert "Time-out" in page
+    assert "Time-out: Salesforce did not answer in time." in read(browser, "/platform/workspaces/acme-corp/")

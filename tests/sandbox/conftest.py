@@ -203,6 +203,12 @@ def server(start: Start, people_file: Path) -> Server:
 
 
 @pytest.fixture
+def drifting(start: Start) -> Client:
+    """An organisation of its own, for what cannot be taken back."""
+    return start("--scale", 250, "--seed", 9).client()
+
+
+@pytest.fixture
 def crm(server: Server) -> Client:
     """The organisation that tests only read."""
     return server.client()
@@ -222,3 +228,5 @@ def scratch(server: Server) -> Iterator[Client]:
     client.control("faults/clear")
     client.control("bulk_page_delay", seconds=0)
     client.control("clock", run=True, covered_lag_seconds=0)
+    for rules in ("oauth", "limits", "behaviour"):
+        client.http.delete(f"{client.base}/_sandbox/orgs/{client.org}/{rules}").raise_for_status()

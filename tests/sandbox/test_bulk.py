@@ -51,6 +51,14 @@ class TestJobs:
             ("SELECT Id, BillingAddress FROM Account", "Selecting compound data not supported in Bulk Query"),
             ("SELECT Id FROM Account OFFSET 5", "OFFSET not supported"),
             ("SELECT COUNT() FROM Account", "not supported in Bulk Query"),
+            (
+                "SELECT StageName, COUNT(Id) FROM Opportunity GROUP BY StageName",
+                "Aggregate queries not supported",
+            ),
+            (
+                "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
+                "Aggregate Relationships not supported in Bulk V2 Query",
+            ),
             ("SELECT Nope FROM Account", "No such column 'Nope'"),
         ],
     )
@@ -169,3 +177,34 @@ class TestTrouble:
         started = time.monotonic()
         scratch.results(job)
         assert time.monotonic() - started >= 0.3
+
+    def test_an_administrator_may_abort_one(self, scratch: Client) -> None:
+        scratch.control("fault", kind="job_aborted", path_contains="FROM Task", body="Aborted by admin")
+        job = scratch.finished_job("SELECT Id FROM Task")
+        assert (job["state"], job["errorMessage"]) == ("Aborted", "Aborted by admin")
+        assert scratch.results(job).status_code == 400
+
+    def test_a_job_takes_as_long_as_is_set_and_can_be_aborted_meanwhile(self, scratch: Client) -> None:
+        scratch.control("bulk_job_delay", seconds=2)
+        started = time.monotonic()
+        address = f"{API}/jobs/query/{scratch.start_job('SELECT Id FROM User').json()['id']}"
+        assert scratch.http.get(address).json()["state"] == "InProgress"
+        assert scratch.http.delete(address).status_code == 400, "while it runs"
+        assert scratch.http.patch(address, json={"state": "Aborted"}).json()["state"] == "Aborted"
+        assert scratch.finished_job("SELECT Id FROM User")["state"] == "JobComplete"
+        assert time.monotonic() - started >= 2
+        assert scratch.http.get(address).json()["state"] == "Aborted"
+
+    def test_results_are_kept_for_seven_days(self, scratch: Client) -> None:
+        job = scratch.finished_job("SELECT Id FROM User")
+        scratch.control("clock", advance_seconds=7 * 86400 - 60)
+        assert scratch.results(job).status_code == 200
+        scratch.control("clock", advance_seconds=120)
+        assert scratch.results(job).json()[0]["errorCode"] == "NOT_FOUND"
+        assert job["id"] not in [each["id"] for each in scratch.get("/jobs/query").json()["records"]]
+
+    def test_result_pages_came_with_version_58(self, crm: Client) -> None:
+        job = crm.finished_job("SELECT Id FROM User")
+        path = f"jobs/query/{job['id']}/resultPages"
+        answers = [crm.http.get(f"/services/data/v{number}.0/{path}").status_code for number in (57, 58)]
+        assert answers == [404, 200]

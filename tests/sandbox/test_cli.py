@@ -62,6 +62,34 @@ class TestTheHome:
         again = start(*arguments).client()
         assert again.values(f"SELECT Name FROM Account WHERE Id = '{account}'") == ["Kept"]
 
+    def test_its_schema_and_its_key_are_kept_too(self, start: Start, tmp_path: Path) -> None:
+        arguments = ("--scale", 50, "--seed", 2, "--home", tmp_path)
+        first = start(*arguments)
+        crm = first.client()
+        crm.control(
+            "schema", object="Opportunity", rename={"field": "Region__c", "to": "Land__c"}, hide="Amount"
+        )
+        crm.control(
+            "schema",
+            object="Opportunity",
+            add={"name": "Double__c", "type": "double", "formula": "Amount * 2"},
+        )
+        expected = (
+            crm.values("SELECT Land__c FROM Opportunity"),
+            crm.values("SELECT Double__c FROM Opportunity"),
+        )
+        key = crm.http.get(f"{crm.base}/_sandbox/jwt_key").text
+        first.stop()
+        again = start(*arguments).client()
+        found = (
+            again.values("SELECT Land__c FROM Opportunity"),
+            again.values("SELECT Double__c FROM Opportunity"),
+        )
+        assert found == expected
+        assert any(expected[1])
+        assert again.query("SELECT Amount FROM Opportunity").status_code == 400
+        assert again.http.get(f"{again.base}/_sandbox/jwt_key").text == key
+
     def test_other_files_make_another_organisation(self, start: Start, tmp_path: Path) -> None:
         data, home = tmp_path / "data", tmp_path / "home"
         data.mkdir()

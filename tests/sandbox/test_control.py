@@ -59,6 +59,18 @@ class TestFaults:
         with pytest.raises(httpx.RemoteProtocolError):
             scratch.get(LIMITS)
 
+    def test_each_call_may_fail_by_chance_the_same_each_time(self, scratch: Client) -> None:
+        runs = []
+        for _ in range(2):
+            scratch.control(
+                "fault", kind="status", status=503, path_contains=LIMITS, probability=0.3, seed=11
+            )
+            runs.append([scratch.get(LIMITS).status_code for _ in range(60)])
+            scratch.control("faults/clear")
+        assert runs[0] == runs[1]
+        assert 8 <= runs[0].count(503) <= 30
+        assert scratch.get(LIMITS).status_code == 200
+
     def test_faults_can_be_seen_and_cleared(self, scratch: Client) -> None:
         scratch.control("fault", kind="status", path_contains=LIMITS, times=0)
         assert [

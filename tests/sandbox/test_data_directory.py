@@ -90,6 +90,30 @@ class TestServingFiles:
         ]
 
 
+class TestDrift:
+    def test_columns_of_a_file_drift_as_custom_fields_do(self, start: Start, tmp_path: Path) -> None:
+        crm = start("--data", directory_of(tmp_path, FILES)).client()
+        crm.control("schema", object="Opportunity", rename={"field": "Region__c", "to": "Land__c"})
+        assert crm.values("SELECT Land__c FROM Opportunity WHERE Name = 'Good'") == ["North"]
+        crm.control("schema", object="Invoice__c", retype={"field": "Total__c", "type": "currency"})
+        assert crm.values("SELECT Total__c FROM Invoice__c") == [7.0]
+
+    def test_stages_are_the_usual_ones_where_no_file_names_them(self, start: Start, tmp_path: Path) -> None:
+        crm = start("--data", directory_of(tmp_path, FILES)).client()
+        crm.control("update", object="Opportunity", id="006A00000000001", fields={"StageName": "Closed Won"})
+        assert crm.values("SELECT IsWon FROM Opportunity WHERE Id = '006A00000000001'") == [True]
+        fields = {
+            field["name"]: field for field in crm.get("/sobjects/Opportunity/describe").json()["fields"]
+        }
+        assert len(fields["StageName"]["picklistValues"]) == 7
+
+    def test_the_character_nul_survives(self, start: Start, tmp_path: Path) -> None:
+        files = {**FILES, "Account.csv": "Id,Name\n001A00000000001,a\0b\n"}
+        del files["account.csv"]
+        crm = start("--data", directory_of(tmp_path, files)).client()
+        assert crm.results(crm.finished_job("SELECT Name FROM Account")).text == '"Name"\n"a\0b"\n'
+
+
 class TestFilesThatCannotBeServed:
     @pytest.mark.parametrize(
         ("files", "words"),

@@ -75,11 +75,22 @@ class TestQuery:
 
     def test_fields_of_the_record_above_come_nested(self, crm: Client) -> None:
         row = crm.records(
-            "SELECT Id, Owner.Email, Account.Name, Account.BillingAddress FROM Opportunity LIMIT 1"
+            "SELECT Id, OwnerId, Owner.Email, Account.BillingAddress, Account.Owner.Name FROM Opportunity LIMIT 1"
         )[0]
-        assert row["Owner"]["attributes"] == {"type": "User"}
+        address = f"/services/data/v61.0/sobjects/User/{row['OwnerId']}"
+        assert row["Owner"]["attributes"] == {"type": "User", "url": address}
+        assert row["Account"]["Owner"]["Name"]
         assert "@" in row["Owner"]["Email"]
         assert set(row["Account"]["BillingAddress"]) == {"street", "city", "state", "postalCode", "country"}
+
+    def test_a_record_above_that_there_is_not_is_null(self, scratch: Client) -> None:
+        made = scratch.control(
+            "create",
+            object="Opportunity",
+            fields={"Name": "x", "StageName": "Proposal", "CloseDate": "2030-01-01"},
+        )
+        soql = f"SELECT Account.Name, Account.Owner.Name FROM Opportunity WHERE Id = '{made['id']}'"
+        assert scratch.records(soql) == [{"Account": None}]
 
     def test_deleted_rows_show_only_in_query_all(self, crm: Client) -> None:
         living, all_ = (
@@ -91,6 +102,14 @@ class TestQuery:
         assert crm.records(
             "SELECT IsDeleted FROM Opportunity WHERE IsDeleted = true LIMIT 1", "queryAll"
         ) == [{"IsDeleted": True}]
+
+    def test_a_locator_lives_for_two_days(self, drifting: Client) -> None:
+        drifting.http.headers["Sforce-Query-Options"] = "batchSize=200"
+        more = drifting.query("SELECT Id FROM Opportunity").json()["nextRecordsUrl"]
+        drifting.control("clock", advance_seconds=2 * 86400 - 60)
+        assert drifting.http.get(more).status_code == 200
+        drifting.control("clock", advance_seconds=120)
+        assert drifting.http.get(more).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
 
     def test_a_made_up_locator_is_refused(self, crm: Client) -> None:
         assert crm.get("/query/0r8xx-2000").json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crm_sync.connectors.base import Column, Kind, ObjectSpec, Reference
-from crm_sync.models import Account, Activity, Contact, ContactRole, Opportunity, Owner, StageChange
+from crm_sync.models import Account, Activity, Contact, ContactRole, Opportunity, Owner, Stage, StageChange
 
 OWNER = Reference("owner", "OwnerId", Owner, must_resolve=True)
 ACCOUNT = Reference("account", "AccountId", Account)
@@ -21,6 +21,21 @@ def _column(name: str, kind: Kind, field: str, *, required: bool = False) -> Col
     return Column(name, kind, (field,), required)
 
 
+STAGES = ObjectSpec(
+    name="OpportunityStage",
+    label="stages",
+    model=Stage,
+    columns=(
+        Column("name", Kind.NAME, ("MasterLabel", "ApiName")),
+        _column("position", Kind.COUNT, "SortOrder"),
+        _column("probability_percent", Kind.PERCENT, "DefaultProbability"),
+        _text("forecast_category", "ForecastCategoryName"),
+        _column("is_active", Kind.FLAG, "IsActive"),
+        _column("is_closed", Kind.FLAG, "IsClosed"),
+        _column("is_won", Kind.FLAG, "IsWon"),
+    ),
+    deleted_field="",
+)
 USER = ObjectSpec(
     name="User",
     label="users",
@@ -86,6 +101,8 @@ DEALS = ObjectSpec(
     ),
     currency_field="CurrencyIsoCode",
     is_required=True,
+    # Salesforce moves it without a stamp when an activity is done.
+    unstamped=("LastActivityDate",),
 )
 CONTACT_ROLES = ObjectSpec(
     name="OpportunityContactRole",
@@ -137,5 +154,5 @@ EVENTS = ObjectSpec(
 )
 
 OBJECTS: tuple[ObjectSpec, ...] = (
-    USER, ACCOUNTS, CONTACTS, DEALS, CONTACT_ROLES, STAGE_CHANGES, TASKS, EVENTS,
+    STAGES, USER, ACCOUNTS, CONTACTS, DEALS, CONTACT_ROLES, STAGE_CHANGES, TASKS, EVENTS,
 )  # fmt: skip

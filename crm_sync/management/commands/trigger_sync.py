@@ -18,9 +18,9 @@ from crm_sync.connectors.base import ObjectSpec
 from crm_sync.engine.execute import execute
 from crm_sync.engine.lease import claim
 from crm_sync.engine.run import Listener
-from crm_sync.errors import ConnectionMissing
-from crm_sync.models import Connection, RunState, SyncObjectResult, SyncRun
-from crm_sync.selectors import results_of
+from crm_sync.failures import class_of, what_to_do
+from crm_sync.models import Connection, RunKind, RunState, SyncObjectResult, SyncRun
+from crm_sync.selectors import require_connection, results_of
 from crm_sync.services import sync_request
 from isolation import context
 from isolation.actors import Actor
@@ -41,8 +41,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Arguments."""
         parser.add_argument("--customer", required=True, help="the workspace, such as acme-corp")
-        parser.add_argument("--source", required=True, help="the CRM, such as salesforce")
-        parser.add_argument("--full", action="store_true", help="read everything, not only what changed")
+        parser.add_argument("--source", required=True, help="the CRM: salesforce or hubspot")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--full", action="store_true", help="read everything, not only what changed")
+        what.add_argument(
+            "--check", action="store_true", help="compare the mirror with the CRM and mend what differs"
+        )
+        what.add_argument(
+            "--refresh", action="store_true", help="read the fields anew whose changes no stamp shows"
+        )
         parser.add_argument(
             "--json", action="store_true", help="print the run as one JSON document and nothing else"
         )
@@ -71,8 +78,9 @@ class Command(BaseCommand):
         hold_back = timedelta(0) if options["no_wait"] else _OURS
         with context.tenant_wide(tenant.id):
             run = sync_request(
-                connection=connection, is_full=options["full"], acting_user=ACTOR, hold_back=hold_back
-            )
+                connection=connection, kind=_kind(options), is_full=options["full"], acting_user=ACTOR,
+                hold_back=hold_back,
+            )  # fmt: skip
         if options["no_wait"]:
             return run
         lease = claim(tenant.id, run.id)
@@ -87,18 +95,21 @@ class Command(BaseCommand):
             return
         counted = ", ".join(f"{getattr(run, f'rows_{name}'):,} {name}" for name in _COUNTERS)
         self.stdout.write(f"Sync {run.get_state_display().lower()}: {counted}.")
-        if run.error_message:
-            self.stderr.write(run.error_message)
+        if found := class_of(run.error_code):
+            self.stderr.write(f"{found.label}: {run.error_message} {what_to_do(run.error_code)}")
+
+
+def _kind(options: dict[str, Any]) -> RunKind:
+    if options["check"]:
+        return RunKind.CHECK
+    return RunKind.REFRESH if options["refresh"] else RunKind.SYNC
 
 
 def _connection(customer: str, source: str) -> tuple[Tenant, Connection]:
     opener_of(source)
     tenant = tenant_by_slug(customer, reason="trigger a sync", acting_user=ACTOR)
     with context.tenant_wide(tenant.id):
-        connection = Connection.objects.filter(source=source).first()
-    if connection is None:
-        raise ConnectionMissing(tenant=tenant.name, source=source, crm=tenant.crm)
-    return tenant, connection
+        return tenant, require_connection(tenant, source)
 
 
 def _watch(run: SyncRun, source: str, listener: Listener) -> SyncRun:
@@ -128,8 +139,9 @@ def _document(run: SyncRun) -> dict[str, Any]:
             for each in results
         ]
     return {
-        "run": str(run.id), "state": run.state, "is_full": run.is_full, **_rows(run), "objects": objects,
-        "error_code": run.error_code, "error": run.error_message,
+        "run": str(run.id), "kind": run.kind, "state": run.state, "is_full": run.is_full, **_rows(run), "objects": objects,
+        "error_code": run.error_code, "error_class": str(class_of(run.error_code) or ""), "error": run.error_message,
+        "what_to_do": what_to_do(run.error_code),
     }  # fmt: skip
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from revops_admin.demo.people import sandbox_organisations
+from revops_admin.demo.people import sandbox_arguments
 
 
 class Command(BaseCommand):
-    help = "Write who the demo's sandbox organisations consist of: people-*.csv and sandbox-orgs.txt. Needs no database."
+    help = "Write who the demo's CRMs consist of: people-*.csv and sandbox.txt. Needs no database."
     requires_system_checks: list[str] = []  # Django reads it from the class
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -18,4 +18,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home: Path = options["home"]
         home.mkdir(parents=True, exist_ok=True)
-        (home / "sandbox-orgs.txt").write_text("\n".join(sandbox_organisations(home)) + "\n")
+        (home / "sandbox.txt").write_text("\n".join(sandbox_arguments(home)) + "\n")

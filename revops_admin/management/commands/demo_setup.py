@@ -8,7 +8,6 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from revops_admin.demo.setup import Demo, set_up
-from tenants.models import Crm
 
 
 class Command(BaseCommand):
@@ -28,4 +27,4 @@ class Command(BaseCommand):
         demo.write()
         for tenant in waiting:
             self.stdout.write(f"First sync of {tenant.name} …")
-            call_command("trigger_sync", customer=tenant.slug, source=Crm.SALESFORCE.value)
+            call_command("trigger_sync", customer=tenant.slug, source=tenant.crm)

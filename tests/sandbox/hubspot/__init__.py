@@ -1,0 +1,1 @@
+"""Tests of the half of the sandbox that speaks HubSpot's protocols."""
