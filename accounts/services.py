@@ -49,7 +49,7 @@ def user_create(
 def password_set(*, user: User, password: str, acting_user: Actor) -> User:
     """Give ``user`` another password, which ends every session that the old one opened."""
     with context.shared_tables():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         user.set_password(password)
         user.save(update_fields=["password"])
         record_platform(PasswordSet(target_id=str(user.id), target_label=user.email), acting_user=acting_user)
@@ -106,7 +106,7 @@ def access_key_use(*, secret: str) -> AccessKey:
     """The active key of ``secret`` with its user, marked as used now. Raises: AccessKeyRefused."""
     key = (
         AccessKey.objects.select_related("user")
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
         .filter(
             digest=_digest(secret.strip()), revoked_at=None, user__is_active=True, user__is_operator=False
         )

@@ -98,7 +98,7 @@ def rule_save(*, rule: Rule, values: RuleValues, acting_user: Actor) -> Rule:
     """Change what a rule says; the next evaluation, woken at once, judges by it. Raises: Forbidden, InvalidInput."""
     require(acting_user, permissions.EDIT, rule.tenant_id)
     wanted = asdict(values.checked(rule.metric))
-    rule = Rule.objects.select_for_update().get(pk=rule.pk)
+    rule = Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)
     changed = sorted(name for name, value in wanted.items() if getattr(rule, name) != value)
     for name, value in wanted.items():
         setattr(rule, name, value)
@@ -133,7 +133,7 @@ def rule_disable(*, rule: Rule, acting_user: Actor) -> Rule:
 
 def _rule_switch(rule: Rule, *, is_enabled: bool, acting_user: Actor) -> Rule:
     require(acting_user, permissions.EDIT, rule.tenant_id)
-    rule = Rule.objects.select_for_update().get(pk=rule.pk)
+    rule = Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)
     if rule.is_enabled == is_enabled:
         return rule
     rule.is_enabled, rule.state, rule.since = is_enabled, RuleState.OK, timezone.now()
@@ -151,7 +151,7 @@ def _word(is_enabled: bool) -> str:
 def alert_acknowledge(*, alert: Alert, acting_user: Actor) -> Alert:
     """Say that somebody is on it: reminders stop. Doing it twice changes nothing. Raises: Forbidden, AlertClosed."""
     require(acting_user, permissions.EDIT, alert.tenant_id)
-    alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    alert = Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
     if alert.acknowledged_at is not None:
         return alert
     if not alert.is_open:
@@ -170,7 +170,7 @@ def delivery_resend(*, delivery: Delivery, acting_user: Actor) -> Delivery:
     Raises: Forbidden; DeliveryUnderWay, while it is still being sent; RecipientIsBlocked.
     """
     require(acting_user, permissions.EDIT, delivery.tenant_id)
-    delivery = Delivery.objects.select_for_update().select_related("alert").get(pk=delivery.pk)
+    delivery = Delivery.objects.select_for_update(no_key=True).select_related("alert").get(pk=delivery.pk)
     if delivery.state not in (DeliveryState.SENT, DeliveryState.FAILED):
         raise DeliveryUnderWay
     _refuse_blocked(delivery)
@@ -205,7 +205,7 @@ def _refuse_blocked(delivery: Delivery) -> None:
 def channel_switch(*, channel: Channel, is_enabled: bool, acting_user: Actor) -> Channel:
     """Stop or resume writing messages for a channel; what is already written still goes out. Raises: Forbidden."""
     require(acting_user, permissions.EDIT, channel.tenant_id)
-    channel = Channel.objects.select_for_update().get(pk=channel.pk)
+    channel = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
     if channel.is_enabled == is_enabled:
         return channel
     channel.is_enabled = is_enabled

@@ -16,7 +16,8 @@ from crm_sync.engine.execute import execute
 from crm_sync.engine.lease import claim
 from crm_sync.engine.pace import Pace
 from crm_sync.models import Connection, Opportunity, RunState, SyncObjectResult, SyncRun
-from crm_sync.services import connection_save, connection_token_save, sync_request
+from crm_sync.services.connections import connection_save, connection_token_save
+from crm_sync.services.runs import sync_request
 from isolation import context
 from isolation.actors import Actor
 from tenants.models import Tenant

@@ -16,7 +16,7 @@ from crm_sync.failures import class_of, what_to_do
 from crm_sync.models import Account, RunKind, RunState, RunTrigger, SyncObjectResult, SyncRun
 from crm_sync.permissions import SYNC, VIEW
 from crm_sync.selectors import require_connection
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation.errors import NotFound
 from rbac.api import CURSOR, REFUSALS, ProblemBody, WorkspaceAPIView, keyset_response, paged
 from tenants.models import Crm, Tenant

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from crm_sync import selectors, services
+from crm_sync import selectors
 from crm_sync.models import Connection
+from crm_sync.services.connections import require_connector
 from isolation.errors import NotFound
 from rbac.requests import WorkspaceRequest
 
@@ -19,5 +20,5 @@ def connection_here(request: WorkspaceRequest, source: str) -> Connection:
 def usable_connection_here(request: WorkspaceRequest, source: str) -> Connection:
     """The same, provided that there is a connector for it. Raises: NotFound, ConnectorMissing."""
     connection = connection_here(request, source)
-    services.require_connector(connection)
+    require_connector(connection)
     return connection

@@ -25,7 +25,7 @@ from crm_sync.errors import ConnectionNotSetUp, ConsentNotOffered, ConsentRefuse
 from crm_sync.events import ConnectionAuthorized, ConnectionDisconnected, ConnectionNotAuthorized
 from crm_sync.models import Connection, ConnectionState, SignIn
 from crm_sync.secrets import decrypt, encrypt
-from crm_sync.services import first_sign_in
+from crm_sync.services.connections import first_sign_in
 from crm_sync.tokens import Grant, opened, sealed
 from crm_sync.waking import wake_dispatcher
 from isolation import context
@@ -162,7 +162,7 @@ def _what_lacks(grant: Grant) -> str:
 
 
 def _connected(pending: Pending, grant: Grant, account: Account, acting_user: Actor) -> Connection:
-    own = Connection.objects.select_for_update().filter(tenant_id=pending.tenant_id)
+    own = Connection.objects.select_for_update(no_key=True).filter(tenant_id=pending.tenant_id)
     connection = own.filter(pk=pending.connection_id).first()
     if connection is None:
         raise NotFound(what="CRM connection")
@@ -201,7 +201,7 @@ def connection_disconnect(*, tenant_id: int, source: str, acting_user: Actor) ->
     """
     require(acting_user, permissions.EDIT, tenant_id)
     with context.of_actor(acting_user, tenant_id):
-        own = Connection.objects.select_for_update().filter(tenant_id=tenant_id, source=source)
+        own = Connection.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, source=source)
         connection = own.first()
         if connection is None:
             raise NotFound(what="CRM connection")

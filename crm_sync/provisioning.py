@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crm_sync.connectors import OPENERS
 from crm_sync.schedules import BOUNDS, every
-from crm_sync.services import connection_begin
+from crm_sync.services.connections import connection_begin
 from isolation.actors import Actor
 from tenants.models import Tenant
 from tenants.provisioning import Request, Resource, Step, register_step

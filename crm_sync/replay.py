@@ -17,7 +17,7 @@ from crm_sync.engine.remove import parent_of
 from crm_sync.events import RejectedRowsReplayed
 from crm_sync.models import Connection, RejectedRow, RunKind, SyncRun
 from crm_sync.selectors import active_run, rejected_of
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation.actors import Actor, require
 
 

@@ -17,8 +17,8 @@ from crm_sync.engine.notices import queue_noticed
 from crm_sync.engine.turn import Turn, others_wait
 from crm_sync.models import SyncObjectResult
 from crm_sync.nightly import queue_nightly
-from crm_sync.services_removal import mirror_rows_remove, mirrors_left_behind
-from crm_sync.services_schedules import schedules_fit
+from crm_sync.services.removal import mirror_rows_remove, mirrors_left_behind
+from crm_sync.services.schedules import schedules_fit
 from isolation.actors import Actor
 from isolation.tasks import MINUTE, platform_task, tenant_steps_task
 

@@ -145,7 +145,7 @@ def _score_soon() -> None:
 def item_review(*, item: PriorityItem, acting_user: Actor) -> PriorityItem:
     """Note that somebody has looked at the item. Doing it twice changes nothing. Raises: Forbidden, ItemClosed."""
     require(acting_user, permissions.REVIEW, item.tenant_id)
-    item = PriorityItem.objects.select_for_update().get(pk=item.pk)
+    item = PriorityItem.objects.select_for_update(no_key=True).get(pk=item.pk)
     if item.state == ItemState.REVIEWED:
         return item
     if item.state == ItemState.CLOSED:
@@ -161,7 +161,7 @@ def item_review(*, item: PriorityItem, acting_user: Actor) -> PriorityItem:
 def item_close(*, item: PriorityItem, acting_user: Actor) -> PriorityItem:
     """Take the item out of the queue for good. Doing it twice changes nothing. Raises: Forbidden."""
     require(acting_user, permissions.REVIEW, item.tenant_id)
-    item = PriorityItem.objects.select_for_update().get(pk=item.pk)
+    item = PriorityItem.objects.select_for_update(no_key=True).get(pk=item.pk)
     if item.state == ItemState.CLOSED:
         return item
     item.state, item.closed_at, item.closed_by = ItemState.CLOSED, timezone.now(), acting_user.label

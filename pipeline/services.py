@@ -51,7 +51,7 @@ def dataset_rebuild(*, tenant: Tenant, path: str, acting_user: Actor) -> Dataset
     """
     require(acting_user, permissions.REBUILD, tenant.id)
     dataset = dataset_of(path)
-    Tenant.objects.select_for_update().get(pk=tenant.pk)  # two clicks at once queue one build
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)  # two clicks at once queue one build
     queued = DatasetBuild.objects.filter(tenant=tenant, dataset=path, state=BuildState.QUEUED)
     waiting: DatasetBuild | None = queued.first()
     if waiting is not None:
@@ -128,7 +128,9 @@ def build_run(*, tenant_id: int, build_id: UUID, deal_ids: Sequence[int] | None 
 
 
 def _carry_out(tenant_id: int, build_id: UUID, deal_ids: Sequence[int] | None) -> DatasetBuild:
-    build: DatasetBuild = DatasetBuild.objects.select_for_update().get(tenant_id=tenant_id, id=build_id)
+    build: DatasetBuild = DatasetBuild.objects.select_for_update(no_key=True).get(
+        tenant_id=tenant_id, id=build_id
+    )
     if build.state != BuildState.RUNNING:  # another worker has finished it
         return build
     _one_at_a_time(tenant_id, build.dataset)
@@ -159,7 +161,9 @@ def _note_success(
 
 
 def _note_failure(tenant_id: int, build_id: UUID, error: DatabaseError) -> str:
-    build: DatasetBuild = DatasetBuild.objects.select_for_update().get(tenant_id=tenant_id, id=build_id)
+    build: DatasetBuild = DatasetBuild.objects.select_for_update(no_key=True).get(
+        tenant_id=tenant_id, id=build_id
+    )
     again = build.attempts < MAX_ATTEMPTS
     build.state = BuildState.QUEUED if again else BuildState.FAILED
     # The ids of an incremental build are not kept, so the next try looks at everything.

@@ -43,7 +43,7 @@ def reporting_line_set(*, member: Member, manager: Member | None, acting_user: A
     """Put ``member``, with everyone below, under ``manager`` (None: at the top). Raises: Forbidden, ReportingCycle."""
     require(acting_user, PEOPLE_EDIT, member.tenant_id)
     # One change of a tree at a time: two moves at once could close a circle that neither sees.
-    Tenant.objects.select_for_update().get(pk=member.tenant_id)
+    Tenant.objects.select_for_update(no_key=True).get(pk=member.tenant_id)
     if manager is not None and _is_below(manager, member):
         raise ReportingCycle(manager=manager.email, member=member.email)
     _move(member, manager)

@@ -10,7 +10,7 @@ import alerts.api
 import crm_sync.api
 import pipeline.api
 from crm_sync import webhooks
-from crm_sync.views_oauth import oauth_callback
+from crm_sync.views.oauth import oauth_callback
 from rbac.api import MeView
 from revops_admin import health, metrics
 from revops_admin.admin_site import site

@@ -162,7 +162,9 @@ def member_deactivate(*, member: Member, reason: str, acting_user: Actor) -> Mem
     Raises: Forbidden; LastAdmin, if no other active admin would remain.
     """
     require(acting_user, permissions.PEOPLE_DEACTIVATE, member.tenant_id)
-    member = Member.objects.select_related("tenant").select_for_update(of=("self",)).get(pk=member.pk)
+    member = (
+        Member.objects.select_related("tenant").select_for_update(of=("self",), no_key=True).get(pk=member.pk)
+    )
     if not member.is_active:  # the first reason and instant stay
         return member
     if _is_last_admin(member):
@@ -178,7 +180,7 @@ def _is_last_admin(member: Member) -> bool:
     if member.role != RoleCode.CUSTOMER_ADMIN:
         return False
     # Locked, so that two admins deactivating each other at once cannot both succeed.
-    admins = Member.objects.select_for_update().filter(
+    admins = Member.objects.select_for_update(no_key=True).filter(
         tenant_id=member.tenant_id, role=RoleCode.CUSTOMER_ADMIN, is_active=True
     )
     return [admin.id for admin in admins] == [member.id]
@@ -189,7 +191,7 @@ def settings_save(*, tenant: Tenant, data: Mapping[str, Any], acting_user: Actor
     """Save ``data`` as the next version of the settings. Raises: Forbidden; SettingsInvalid, naming the first bad field."""
     require(acting_user, permissions.EDIT, tenant.id)
     wanted = _validated(data)
-    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     latest = SettingsVersion.objects.filter(tenant=tenant).order_by("-version").first()
     number = latest.version + 1 if latest else 1
     version = SettingsVersion(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -184,7 +184,8 @@ class Page:
 
     ``rows`` is how many the CRM says there are, to notice a cut; ``rows_in_all`` is the whole of the extraction. ``gone`` are ids
     that the CRM no longer has. ``children`` are merged with the page, in its transaction. ``archived``, where it is given, is all that
-    the CRM's list of archived rows holds now, to be remembered (``ArchivedRow``). ``again`` are rows of other objects, as (object,
+    the CRM's list of archived rows holds now, to be remembered (``ArchivedRow``); ``watched`` are added to what is remembered: gone
+    rows that may come back before that list is read. ``again`` are rows of other objects, as (object,
     id), that have to be read again because of what this page tells: they are noticed as if a webhook had named them.
     """
 
@@ -195,6 +196,7 @@ class Page:
     gone: Sequence[str] = ()
     children: Sequence[ChildPage] = ()
     archived: Sequence[str] | None = None
+    watched: Sequence[str] = ()
     again: Sequence[tuple[str, str]] = ()
 
 
@@ -204,6 +206,25 @@ class Allowance:
 
     used: int
     limit: int
+
+
+def without_fields(spec: ObjectSpec, missing: set[str]) -> ObjectSpec:
+    """The object as an organisation without these fields has it."""
+    columns = (_without(column, missing) for column in spec.columns)
+    return replace(
+        spec,
+        columns=tuple(column for column in columns if column is not None),
+        references=tuple(r for r in spec.references if r.field not in missing),
+        custom=tuple(custom for custom in spec.custom if custom.field not in missing),
+        kept=(*spec.kept, *(custom.key for custom in spec.custom if custom.field in missing)),
+        deleted_field="" if spec.deleted_field in missing else spec.deleted_field,
+        currency_field="" if spec.currency_field in missing else spec.currency_field,
+    )
+
+
+def _without(column: Column, missing: set[str]) -> Column | None:
+    left = tuple(name for name in column.fields if name not in missing)
+    return replace(column, fields=left) if left else None
 
 
 class Source(Protocol):
@@ -240,7 +261,10 @@ class Source(Protocol):
         """The rows of these ids as they are now. Ids that the CRM does not have are in ``Page.gone``."""
 
     def identities(self, spec: ObjectSpec) -> Generator[Page]:
-        """Every live row as CSV of three fields, named in this order in the header: id, stamp, creation (where there is any)."""
+        """Every live row as CSV of three fields, named in this order in the header: id, stamp, creation (where there is any).
+
+        ``Page.again`` names rows that differ from the mirror though no stamp tells.
+        """
 
     def sample(self, spec: ObjectSpec, fields: Sequence[str], rows: int) -> list[dict[str, str]]:
         """The newest rows as {field: text}, "" for nothing, of any fields of the object (``spec.fields`` need not be among them)."""

@@ -1,11 +1,10 @@
-"""What the CRM's list of archived rows held when it was last read, kept with the page that told of it."""
+"""What the CRM's list of archived rows held when it was last read, and what was found missing since; kept with the page that told of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.db.models.functions import Now
 
+from crm_sync.connectors.base import Page
 from crm_sync.engine.scope import Scope
 from crm_sync.models import SyncCursor, archived_cursor
 
@@ -21,12 +20,14 @@ _REMEMBER = """
 """
 
 
-def remember(scope: Scope, listed: Sequence[str] | None) -> None:
-    """Make these ids the object's list of archived rows; None leaves it as it is."""
-    if listed is None:
+def remember(scope: Scope, page: Page) -> None:
+    """Keep what a page tells of the list; a whole list takes the place of the one before."""
+    listed = [*(page.archived or ()), *page.watched]
+    if listed:
+        scope.run(_REMEMBER, listed=listed)
+    if page.archived is None:
         return
-    scope.run(_FORGET, listed=list(listed))
-    scope.run(_REMEMBER, listed=list(listed))
+    scope.run(_FORGET, listed=listed)
     SyncCursor.objects.update_or_create(
         tenant_id=scope.tenant_id, connection_id=scope.connection_id, object_name=archived_cursor(scope.spec.name),
         defaults={"watermark": Now()},

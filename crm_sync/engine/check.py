@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models.functions import Now
 
 from crm_sync.connectors.base import Column, Kind, ObjectSpec
-from crm_sync.engine import links, stage
+from crm_sync.engine import links, notices, stage
 from crm_sync.engine.batch import Counts
 from crm_sync.engine.feed import Feed
 from crm_sync.engine.run import Run, save
@@ -82,29 +82,40 @@ class Check(Run):
         if usable is None:
             self._skip(spec, result, note)
             return
-        described = self._described[spec.name] or {}
-        scope, started = (
-            self._scope(identity_of(usable, has_created=usable.created_field in described)),
-            time.monotonic(),
-        )
+        if usable.created_field not in (self._described[spec.name] or {}):
+            usable = replace(usable, created_field="")
+        scope, started = self._scope(identity_of(usable)), time.monotonic()
         began = self._source.covered_until(usable)
-        with Feed(self._source.identities(scope.spec)) as pages, self._step():
+        with Feed(self._source.identities(usable)) as pages, self._step():
             stage.create(scope)
-            read = sum(stage.fill(scope, page.chunks, page.rows) for page in pages)
-            differing = compared(scope, began)
+            read = differing = 0
+            for page in pages:
+                read += stage.fill(scope, page.chunks, page.rows)
+                differing += notices.note(self._connection, page.again)
+            differing += compared(scope, began)
             self._count(result, Counts(read=read, unchanged=read))
-            note = f"{differing:,} rows differed and were read again." if differing else "All rows are alike."
-            save(result, is_begun=True, is_done=True, note=note, seconds=time.monotonic() - started)
+            save(
+                result, is_begun=True, is_done=True, note=_told(differing), seconds=time.monotonic() - started
+            )
         self._listener(result, spec)
 
 
-def identity_of(spec: ObjectSpec, *, has_created: bool) -> ObjectSpec:
+def _told(differing: int) -> str:
+    if not differing:
+        return "All rows are alike."
+    return (
+        f"{differing:,} rows differed and were read again."
+        if differing > 1
+        else "1 row differed and was read again."
+    )
+
+
+def identity_of(spec: ObjectSpec) -> ObjectSpec:
     """The object with id, stamp and creation alone."""
-    columns = (Column("created_at", Kind.INSTANT, (spec.created_field,)),) if has_created else ()
+    columns = (Column("created_at", Kind.INSTANT, (spec.created_field,)),) if spec.created_field else ()
     return replace(
-        spec, columns=columns, references=(), custom=(), kept=(), deleted_field="", currency_field="",
-        created_field=spec.created_field if has_created else "",
-    )  # fmt: skip
+        spec, columns=columns, references=(), custom=(), kept=(), deleted_field="", currency_field=""
+    )
 
 
 def compared(scope: Scope, began: datetime) -> int:

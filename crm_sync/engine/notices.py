@@ -36,10 +36,10 @@ _QUEUE = """
 """
 
 
-def note(connection: Connection, rows: Sequence[tuple[str, str]]) -> None:
-    """Have these rows, as (object, id), read again. Needs a context of the connection's workspace."""
+def note(connection: Connection, rows: Sequence[tuple[str, str]]) -> int:
+    """Have these rows, as (object, id), read again; gives how many. Needs a context of the connection's workspace."""
     if not rows:
-        return
+        return 0
     named = sorted(set(rows))  # in one order, so that two at once do not wait for each other
     with database.cursor() as cursor:
         cursor.execute(
@@ -49,6 +49,7 @@ def note(connection: Connection, rows: Sequence[tuple[str, str]]) -> None:
                 "objects": [name for name, _ in named], "ids": [external_id for _, external_id in named],
             },
         )  # fmt: skip
+    return len(named)
 
 
 def is_full(connection: Connection) -> bool:

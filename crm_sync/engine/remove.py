@@ -30,7 +30,20 @@ def listed(scope: Scope, ids: Sequence[str]) -> int:
     if not ids:
         return 0
     reject.forget(scope, ids)
-    return _remove(scope, "t.external_id = ANY (%(gone)s::text[])", gone=list(ids))
+    removed = _remove(scope, "t.external_id = ANY (%(gone)s::text[])", gone=list(ids))
+    for child in (spec for spec in scope.family if spec.parent == scope.spec.name):
+        _remove_orphans(scope, child, ids)
+    return removed
+
+
+def _remove_orphans(scope: Scope, child: ObjectSpec, parents: Sequence[str]) -> None:
+    """Remove the rows of a child object that name these parents, of which the mirror held none."""
+    reference = parent_of(child, scope.family)
+    scope.run(
+        f"DELETE FROM {table_of(child.model)} t WHERE t.tenant_id = %(tenant)s AND t.source = %(source)s "
+        f"AND t.{reference.internal} IS NULL AND t.{reference.external} <> '' AND t.{reference.external} = ANY (%(gone)s::text[])",
+        gone=list(parents),
+    )
 
 
 def not_staged(scope: Scope, parents: Sequence[str]) -> int:

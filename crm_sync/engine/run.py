@@ -181,7 +181,7 @@ class Run:
         """A transaction of this workspace that commits only while the run is ours."""
         with context.tenant_wide(self._lease.tenant_id):
             yield
-            if SyncRun.objects.select_for_update().filter(self._lease.held()).first() is None:
+            if SyncRun.objects.select_for_update(no_key=True).filter(self._lease.held()).first() is None:
                 raise LeaseLost
 
     def _skip(self, spec: ObjectSpec, result: SyncObjectResult, note: str) -> None:
@@ -252,7 +252,7 @@ class Run:
         """A page and where to go on from, in one transaction; with the last page the watermark."""
         with self._step():
             counts = batch.load(scope, page, result)
-            archived.remember(scope, page.archived)
+            archived.remember(scope, page)
             notices.note(self._connection, page.again)
             for child in page.children:
                 self._load_children(scope, child, result)
@@ -309,6 +309,7 @@ class Run:
             for page in pages:
                 with self._step():
                     counts = batch.load(scope, page, as_changes)
+                    archived.remember(scope, page)
                     notices.note(self._connection, page.again)
                     for child in page.children:
                         self._load_children(scope, child, as_changes)

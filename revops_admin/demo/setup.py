@@ -16,7 +16,7 @@ from accounts.models import AccessKey, User
 from accounts.services import password_set, user_create
 from crm_sync.models import Connection, RunState, SyncRun
 from crm_sync.secrets import decrypt
-from crm_sync.services import connection_save, connection_token_save
+from crm_sync.services.connections import connection_save, connection_token_save
 from isolation import context
 from isolation.actors import Actor
 from operations.models import PriorityItem

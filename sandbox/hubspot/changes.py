@@ -8,8 +8,8 @@ from random import Random
 
 import msgspec
 
-from sandbox.hubspot.errors import HubSpotError, invalid, no_such_object
-from sandbox.hubspot.kinds import KINDS, Kind, table_of
+from sandbox.hubspot.errors import invalid, no_such_object
+from sandbox.hubspot.kinds import Kind, associated_with, table_of
 from sandbox.hubspot.moments import iso, milliseconds_of
 from sandbox.hubspot.pipelines import long_number
 from sandbox.hubspot.portals import Portal
@@ -96,6 +96,11 @@ class Change:
         self._take_over(kind, record, stamped | changed)
         self._save(kind, record)
         self._tell_values(kind, record.id, changed)
+
+    def recount(self, kind: Kind, record: Record, values: Values) -> None:
+        """Change what HubSpot counts, without moving the stamp."""
+        record.values |= values
+        self._save(kind, record)
 
     def archive(self, kind: Kind, record: Record) -> None:
         """Take a record out of lists and searches. Its stamp does not move."""
@@ -242,14 +247,10 @@ def changing(portal: Portal, source: str = "INTEGRATION") -> Iterator[Change]:
 
 def _tables_of(kind: Kind) -> list[tuple[str, str, str]]:
     """The association tables that hold a kind, with its column and the other one."""
-    found = []
-    for other in KINDS.values():
-        try:
-            table, is_left = table_of(kind, other)
-        except HubSpotError:
-            continue
-        found.append((table, "a", "b") if is_left else (table, "b", "a"))
-    return found
+    return [
+        (table, "a", "b") if is_left else (table, "b", "a")
+        for table, is_left in (table_of(kind, other) for other in associated_with(kind))
+    ]
 
 
 def _swallowed_by(record: Record) -> list[str]:

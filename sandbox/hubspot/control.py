@@ -16,7 +16,7 @@ from sandbox.hubspot import drift
 from sandbox.hubspot.changes import changing, stored
 from sandbox.hubspot.errors import HubSpotError
 from sandbox.hubspot.kinds import KINDS, UNLABELLED, Kind, kind_of, table_of
-from sandbox.hubspot.linking import Link, link, unlink
+from sandbox.hubspot.linking import Link, link, merge, unlink
 from sandbox.hubspot.moments import iso, milliseconds_at
 from sandbox.hubspot.oddities import Oddity, made_odd
 from sandbox.hubspot.portals import Portal
@@ -172,7 +172,7 @@ def _forget(portal: Portal, body: Name) -> object:
 def _merge(portal: Portal, body: Two) -> object:
     kind = kind_of(body.name)
     with changing(portal, "CRM_UI") as change:
-        change.merge(kind, change.find(kind, body.primary), change.find(kind, body.loser))
+        merge(change, kind, change.find(kind, body.primary), change.find(kind, body.loser))
     return {"id": body.primary}
 
 

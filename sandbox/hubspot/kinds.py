@@ -105,6 +105,13 @@ def table_of(one: Kind, other: Kind) -> tuple[str, bool]:
     return "_".join(pair), is_left
 
 
+def associated_with(kind: Kind) -> list[Kind]:
+    """The kinds that records of a kind can be associated with."""
+    return [
+        other for other in KINDS.values() if {(kind.name, other.name), (other.name, kind.name)} & set(PAIRS)
+    ]
+
+
 def has_primary(one: Kind, other: Kind) -> bool:
     """Whether one of the associations of such a pair can be the primary one."""
     return (one.name, other.name) in _PRIMARY_TYPES

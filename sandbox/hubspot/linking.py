@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sandbox.hubspot.changes import Change, Record, Values
 from sandbox.hubspot.errors import HubSpotError, invalid
-from sandbox.hubspot.kinds import PRIMARY, UNLABELLED, Kind, table_of
+from sandbox.hubspot.kinds import PRIMARY, UNLABELLED, Kind, associated_with, table_of
 from sandbox.hubspot.moments import iso
 
 
@@ -45,6 +45,30 @@ def unlink(change: Change, wanted: Link, *, all_labels: bool) -> None:
     if change.connection.execute(sql, (a, b)).rowcount:
         one, two = _live(change, wanted.kind, wanted.from_id), _live(change, wanted.other, wanted.to_id)
         _follow(change, wanted, one, two, removed=True)
+
+
+def merge(change: Change, kind: Kind, survivor: Record, loser: Record) -> None:
+    """Merge two records. What those around them count is counted anew, which moves no stamp of theirs."""
+    change.merge(kind, survivor, loser)
+    for other in associated_with(kind):
+        _recount(change, kind, survivor, other)
+        for far_id in _far_ends(change, kind, survivor, other):
+            if far := _live(change, other, far_id):
+                _recount(change, other, far, kind)
+
+
+def _recount(change: Change, kind: Kind, record: Record, other: Kind) -> None:
+    values = _counted(change, kind, record, other)
+    numbers = {name: value for name, value in values.items() if name.startswith("num_")}
+    change.recount(kind, record, numbers)
+    change.update(kind, record, {name: value for name, value in values.items() if name not in numbers})
+
+
+def _far_ends(change: Change, kind: Kind, record: Record, other: Kind) -> list[int]:
+    table, is_left = table_of(kind, other)
+    near, far = ("a", "b") if is_left else ("b", "a")
+    rows = change.connection.execute(f"SELECT DISTINCT {far} FROM {table} WHERE {near} = ?", (record.id,))
+    return [number for (number,) in rows.fetchall()]
 
 
 def label_of(change: Change, kind: Kind, other: Kind, category: str, type_id: int) -> int:

@@ -22,7 +22,7 @@ from sandbox.hubspot.changes import Change, Record, Values, changing, ids_of, te
 from sandbox.hubspot.checks import checked, id_property_of
 from sandbox.hubspot.errors import HubSpotError, invalid, no_such_object
 from sandbox.hubspot.kinds import Kind, kind_of
-from sandbox.hubspot.linking import Link, label_of, link
+from sandbox.hubspot.linking import Link, label_of, link, merge
 from sandbox.hubspot.reading import Shown, Wanted, add_associations, live_or_archived, records_by
 
 _MOST_LISTED, _MOST_WITH_HISTORY, _MOST_IN_BATCH = 100, 50, 100
@@ -294,7 +294,7 @@ def _merge(call: Call) -> object:
         raise invalid("An object cannot be merged with itself")
     with changing(call.portal) as change:
         survivor = change.find(kind, body.primary)
-        change.merge(kind, survivor, change.find(kind, body.loser))
+        merge(change, kind, survivor, change.find(kind, body.loser))
     return _written(call, kind, [survivor.id])[0]
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from alerts.evaluation import evaluate
 from alerts.models import Alert
 from crm_sync.models import CheckedMonth, Connection, Opportunity, RejectedRow, SyncRun
-from crm_sync.services import connection_add
+from crm_sync.services.connections import connection_add
 from isolation import context
 from isolation.models import Heartbeat
 from operations.models import PriorityItem

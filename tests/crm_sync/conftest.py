@@ -14,7 +14,8 @@ from crm_sync.connectors.base import ObjectSpec
 from crm_sync.engine.execute import execute
 from crm_sync.engine.lease import claim
 from crm_sync.models import Connection, RejectedRow, SyncObjectResult, SyncRun
-from crm_sync.services import connection_save, sync_request
+from crm_sync.services.connections import connection_save
+from crm_sync.services.runs import sync_request
 from isolation import context
 from isolation.actors import Actor
 from tenants.models import Tenant

@@ -8,12 +8,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from crm_sync.models import Account, Activity, Contact, ContactRole, Opportunity, Owner, Stage, StageChange
-from isolation import context
 from isolation.models import MirrorModel
+from tests.crm_sync.comparing import Rows, assert_holds
 from tests.crm_sync.conftest import Crm
 
 Row = Mapping[str, str]
-Rows = dict[str, dict[str, Any]]
 
 
 def _instant(text: str) -> datetime | None:
@@ -149,47 +148,6 @@ class Expected:
         }  # fmt: skip
 
 
-_LEADS_TO: dict[str, type[MirrorModel]] = {
-    "owner_id": Owner, "deal_owner_id": Owner, "account_id": Account, "contact_id": Contact, "opportunity_id": Opportunity,
-}  # fmt: skip
-
-
-def mirror(crm: Crm) -> dict[type[MirrorModel], Rows]:
-    """Everything the mirror holds; internal ids are shown as the external ids that they lead to."""
-    models = (Stage, Owner, Account, Contact, Opportunity, ContactRole, StageChange, Activity)
-    with context.tenant_wide(crm.tenant.id):
-        keys = {model: dict(model.objects.values_list("id", "external_id")) for model in models}
-        return {
-            model: {
-                row["external_id"]: _shown(row, keys)
-                for row in model.objects.filter(source="salesforce").values()
-            }
-            for model in models
-        }
-
-
-def _shown(row: dict[str, Any], keys: Mapping[type[MirrorModel], Mapping[int, str]]) -> dict[str, Any]:
-    apart = {"id", "tenant_id", "source", "external_id", "custom", "member_id"}
-    shown = {name: value for name, value in row.items() if name not in apart}
-    for name, model in _LEADS_TO.items():
-        if shown.get(name) is not None:
-            shown[name] = keys[model].get(shown[name], "a row that is not there")
-    return shown
-
-
 def assert_equal(crm: Crm) -> None:
     """The mirror equals the organisation, row for row and column for column."""
-    wanted, found = Expected(crm).all(), mirror(crm)
-    for model, rows in wanted.items():
-        lost, left = rows.keys() - found[model].keys(), found[model].keys() - rows.keys()
-        assert (lost, left) == (set(), set()), (
-            f"{model.__name__}: not in the mirror {lost}, not in the CRM {left}"
-        )
-        for key, row in rows.items():
-            held = found[model][key]
-            differing = {
-                name: (held.get(name), row.get(name))
-                for name in {*held, *row}
-                if held.get(name) != row.get(name)
-            }
-            assert not differing, (model.__name__, key, "mirror, CRM:", differing)
+    assert_holds(Expected(crm).all(), crm.tenant, "salesforce")

@@ -22,7 +22,7 @@ from crm_sync.models import (
     SeenRow,
     SyncRun,
 )  # fmt: skip
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation import context
 from tests.crm_sync.conftest import SYSTEM, Crm
 from tests.crm_sync.mirrored import assert_equal
@@ -75,7 +75,7 @@ class TestAComparison:
             Contact.objects.all()[0].delete()
         run = compared(synced)
         assert "3 rows differed" in synced.result(run, "Opportunity").note
-        assert "1 rows differed" in synced.result(run, "Contact").note
+        assert "1 row differed" in synced.result(run, "Contact").note
         assert sum(month.healed_rows for month in months(synced, "Opportunity")) == 3
         assert_equal(synced)
         again = compared(synced)

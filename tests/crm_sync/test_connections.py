@@ -31,8 +31,9 @@ from crm_sync.models import (
 )
 from crm_sync.pruning import Pruned, prune
 from crm_sync.secrets import decrypt
-from crm_sync.services import connection_add, connection_begin, sync_request
-from crm_sync.services_removal import mirror_rows_remove, mirrors_left_behind
+from crm_sync.services.connections import connection_add, connection_begin
+from crm_sync.services.removal import mirror_rows_remove, mirrors_left_behind
+from crm_sync.services.runs import sync_request
 from isolation import context
 from isolation.actors import Actor
 from isolation.errors import Forbidden

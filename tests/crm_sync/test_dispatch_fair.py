@@ -20,8 +20,8 @@ from crm_sync.engine.execute import execute
 from crm_sync.engine.lease import claim
 from crm_sync.engine.turn import Turn, TurnOver, note_waiting, others_wait
 from crm_sync.models import Connection, RunState, RunTrigger, SyncObjectResult, SyncRun, SyncSchedule
-from crm_sync.services import connection_begin
-from crm_sync.services_schedules import schedules_fit
+from crm_sync.services.connections import connection_begin
+from crm_sync.services.schedules import schedules_fit
 from isolation import context
 from isolation.actors import Actor
 from isolation.models import Heartbeat

@@ -14,7 +14,7 @@ from django.test import Client
 
 from accounts.services import user_create
 from alerts.registry import find
-from crm_sync import http, services, services_schedules
+from crm_sync import http
 from crm_sync.addresses import Origin, origin_of
 from crm_sync.connectors import OPENERS
 from crm_sync.connectors.base import ConfigurationProblem
@@ -25,6 +25,9 @@ from crm_sync.engine.lease import claim
 from crm_sync.errors import ConnectorMissing
 from crm_sync.models import Connection, Owner, RunTrigger, SyncRun, SyncSchedule
 from crm_sync.secrets import decrypt
+from crm_sync.services.connections import connection_save
+from crm_sync.services.runs import sync_request
+from crm_sync.services.schedules import sync_schedule_set
 from crm_sync.waking import DISPATCH_JOB
 from isolation import context, jobs
 from isolation.actors import Actor
@@ -152,16 +155,16 @@ class TestACrmWithoutAConnector:
 
     def test_is_refused_by_the_services_themselves(self, hubspot: Tenant) -> None:
         with context.tenant_wide(hubspot.id), pytest.raises(ConnectorMissing):
-            services.connection_save(connection=Connection.objects.get(), acting_user=SYSTEM, **FORM)
+            connection_save(connection=Connection.objects.get(), acting_user=SYSTEM, **FORM)
         with context.tenant_wide(hubspot.id), pytest.raises(ConnectorMissing):
-            services.sync_request(connection=Connection.objects.get(), is_full=False, acting_user=SYSTEM)
+            sync_request(connection=Connection.objects.get(), is_full=False, acting_user=SYSTEM)
 
 
 @pytest.fixture
 def connection(acme: Tenant) -> Iterator[Connection]:
     """Acme's connection, saved, inside its context; the dispatcher's next turn is far away."""
     with context.tenant_wide(acme.id):
-        services.connection_save(connection=Connection.objects.get(), acting_user=SYSTEM, **FORM)
+        connection_save(connection=Connection.objects.get(), acting_user=SYSTEM, **FORM)
         put_dispatcher_off()
         yield Connection.objects.get()
 
@@ -178,7 +181,7 @@ def is_dispatcher_due() -> bool:
 
 
 def request_sync(connection: Connection, **values: Any) -> SyncRun:
-    return services.sync_request(connection=connection, is_full=False, acting_user=SYSTEM, **values)
+    return sync_request(connection=connection, is_full=False, acting_user=SYSTEM, **values)
 
 
 class TestTheDispatcher:
@@ -196,10 +199,10 @@ class TestTheDispatcher:
         assert not is_dispatcher_due()
 
     def test_is_woken_by_a_connection_and_a_schedule(self, connection: Connection) -> None:
-        services.connection_save(connection=connection, acting_user=SYSTEM, **FORM)
+        connection_save(connection=connection, acting_user=SYSTEM, **FORM)
         assert is_dispatcher_due()
         put_dispatcher_off()
-        services_schedules.sync_schedule_set(
+        sync_schedule_set(
             schedule=SyncSchedule.objects.get(), every_minutes=30, is_paused=False, acting_user=SYSTEM
         )
         assert is_dispatcher_due()

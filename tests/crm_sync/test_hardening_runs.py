@@ -18,7 +18,7 @@ from crm_sync.engine.execute import execute
 from crm_sync.engine.lease import Lease, claim
 from crm_sync.errors import ConnectionChanged
 from crm_sync.models import Connection, ConnectionState, RejectedRow, RunState
-from crm_sync.services import connection_test
+from crm_sync.services.connections import connection_test
 from isolation import context
 from tenants.models import Member
 from tests.conftest import WorkerDatabase

@@ -21,7 +21,7 @@ from crm_sync.models import (
     TouchedDeal,
 )
 from crm_sync.nightly import queue_nightly
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation import context
 from isolation.actors import Actor
 from tenants.models import Tenant

@@ -19,7 +19,7 @@ from crm_sync.connectors.salesforce.signing_in import Credentials
 from crm_sync.mapping.document import from_json
 from crm_sync.mapping.fitting import faults_of
 from crm_sync.models import RunState
-from crm_sync.services import connection_token_save
+from crm_sync.services.connections import connection_token_save
 from crm_sync.tokens import Grant
 from isolation import context
 from isolation.errors import InvalidInput

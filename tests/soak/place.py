@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from crm_sync.models import Connection, SyncRun
-from crm_sync.services import connection_add, connection_save, connection_token_save
+from crm_sync.services.connections import connection_add, connection_save, connection_token_save
 from isolation import context
 from isolation.actors import Actor
 from tenants.models import Tenant

@@ -15,7 +15,8 @@ import pytest
 
 from crm_sync.errors import ConnectionRefused, OtherRunActive
 from crm_sync.models import CheckedMonth, Connection, ConnectionState, RunState, SyncRun
-from crm_sync.services import connection_test, sync_request
+from crm_sync.services.connections import connection_test
+from crm_sync.services.runs import sync_request
 from isolation import context
 from tests.conftest import WorkerDatabase
 from tests.crm_sync import mirrored

@@ -8,7 +8,7 @@ from random import Random
 from types import TracebackType
 from typing import Any
 
-import psutil
+from tests.crm_sync.killing import pool_processes
 
 Control = Callable[..., Any]
 
@@ -104,10 +104,3 @@ class Killer:
                 if self._random.random() < 0.7:
                     process.kill()
                     self.kills += 1
-
-
-def pool_processes() -> list[psutil.Process]:
-    """The children of this test's Celery worker."""
-    mine = psutil.Process().children()
-    workers = [each for each in mine if "celery" in each.cmdline() and "worker" in each.cmdline()]
-    return [child for worker in workers for child in worker.children()]

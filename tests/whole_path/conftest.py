@@ -15,7 +15,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from crm_sync.models import Connection, RunState, SyncRun, SyncSchedule
-from crm_sync.services import connection_save
+from crm_sync.services.connections import connection_save
 from isolation import context
 from tenants.models import RoleCode
 from tenants.services import partner_key_issue

@@ -19,7 +19,7 @@ from crm_sync.connectors.hubspot.client import Client
 from crm_sync.connectors.hubspot.mirror import Mirror
 from crm_sync.connectors.hubspot.objects import MERGED
 from crm_sync.connectors.hubspot.reading import LISTED, Reader, chunked
-from crm_sync.connectors.hubspot.records import Paging
+from crm_sync.connectors.hubspot.records import Paging, Ties
 
 PLACE = "archived"
 
@@ -45,15 +45,16 @@ def pages(client: Client, reader: Reader, mirror: Mirror) -> Generator[Page]:
     """What the list of archived records tells; the last page of an object, whose ``archived`` is the list to remember."""
     spec, known = reader.spec, mirror.archived(reader.spec)
     if not _is_due(client, spec, mirror, len(known)):
-        yield reader.page([], "")
+        yield reader.page([], Ties(), "")
         return
     listed = set(_archived(client, spec))
-    left = sorted(known - listed)
-    for chunk in chunked(left, conf.hubspot_page_rows()):
-        yield fresh(reader, mirror, chunk, PLACE)
+    for chunk in chunked(sorted(known - listed), conf.hubspot_page_rows()):
+        page = fresh(reader, mirror, chunk, PLACE)
+        listed |= reader.still_archived(page.watched)
+        yield page
     # Rows that lead to an archived record are behind the times, also where it came and went unseen.
     page = fresh(reader, mirror, [], "", mirror.held(spec, sorted(listed)))
-    yield replace(page, archived=sorted(listed), again=around(reader, mirror, [], sorted(listed)))
+    yield replace(page, archived=sorted(listed), again=around(reader, mirror, [], Ties(), sorted(listed)))
 
 
 def _is_due(client: Client, spec: ObjectSpec, mirror: Mirror, known: int) -> bool:

@@ -128,9 +128,11 @@ def pages(client: Client, reader: Reader, mirror: Mirror, place: str, end: str) 
 def fresh(reader: Reader, mirror: Mirror, ids: Sequence[str], after: str, gone: Sequence[str] = ()) -> Page:
     """A page of these records as they are now; those that are not there any more are gone, as are those of ``gone``."""
     records = reader.read(ids) if ids else []
-    found = {record.id for record in records}
-    page = reader.page(records, after, gone=[*gone, *(each for each in ids if each not in found)])
-    return replace(page, again=around(reader, mirror, records, page.gone))
+    found = {record.id: record for record in records}
+    ties = reader.ties_of(list(found))
+    missing = [each for each in ids if each not in found]
+    page = reader.page(records, ties, after, gone=[*gone, *missing])
+    return replace(page, again=around(reader, mirror, records, ties, page.gone), watched=missing)
 
 
 def _news(search: Search, reader: Reader, mirror: Mirror, records: Sequence[Record]) -> Iterator[str]:

@@ -147,7 +147,8 @@ class Lanes:
             is_over = not after or lane.ends_within(answer.results)
             if is_over or len(records) >= conf.hubspot_page_rows():
                 onward = None if is_over else records[-1].id
-                self._put(_Stretch(lane, self._reader.page(records, ""), onward))
+                page = self._reader.page(records, self._reader.ties_of([record.id for record in records]), "")
+                self._put(_Stretch(lane, page, onward))
                 records = []
             if is_over:
                 return

@@ -34,7 +34,11 @@ def pages(client: Client, reader: Reader, place: str, end: str) -> Generator[Pag
         records += answer.results
         after = answer.after
         if len(records) >= conf.hubspot_page_rows() or not after:
-            yield reader.page(records, f"{PREFIX}{after}" if after else end)
+            yield reader.page(
+                records,
+                reader.ties_of([record.id for record in records]),
+                f"{PREFIX}{after}" if after else end,
+            )
             records = []
         if not after:
             return

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Now
 
 from crm_sync import conf
 from crm_sync.connectors.base import ObjectSpec
 from crm_sync.connectors.hubspot import objects
+from crm_sync.connectors.hubspot.records import Link, Links, id_order
 from crm_sync.models import (
     Account,
     Activity,
@@ -52,6 +53,42 @@ class Mirror:
             rows = self._rows(spec)
             chosen = rows if ids is None else rows.filter(external_id__in=ids)
             return list(chosen.values_list("external_id", flat=True))
+
+    def behind(self, spec: ObjectSpec, other: ObjectSpec, links: Links) -> list[str]:
+        """Those rows of ``other`` that the mirror holds without naming the records of an object that are linked to them."""
+        if spec.name == objects.CONTACTS:
+            return self._without_role(other, links)
+        column = "account_external_id" if spec.model is Account else "opportunity_external_id"
+        with context.tenant_wide(self._tenant_id):
+            rows = self._rows(other).filter(external_id__in=_far_ends(links))
+            named = dict(rows.values_list("external_id", column))
+        found = {
+            link.to
+            for own_id, near in links.items()
+            for link in near
+            if link.to in named and _should_name(spec, own_id, link, named[link.to])
+        }
+        return sorted(found)
+
+    def _without_role(self, deals: ObjectSpec, links: Links) -> list[str]:
+        roles = {f"{link.to}-{contact}": link.to for contact, near in links.items() for link in near}
+        with context.tenant_wide(self._tenant_id):
+            own = {"tenant_id": self._tenant_id, "source": self._source}
+            held = ContactRole.objects.filter(external_id__in=list(roles), **own)
+            lacking = {roles[role] for role in roles.keys() - set(held.values_list("external_id", flat=True))}
+        return self.held(deals, sorted(lacking)) if lacking else []
+
+    def named_by(self, spec: ObjectSpec, kind: str, ids: Sequence[str]) -> list[tuple[str, str, str]]:
+        """(own id, id of the other, what the other is to it) of what the mirror's rows of an object name among the records of a kind."""
+        with context.tenant_wide(self._tenant_id):
+            rows = self._rows(spec).filter(external_id__in=ids)
+            if kind == objects.CONTACTS:
+                roles = ContactRole.objects.filter(
+                    tenant_id=self._tenant_id, opportunity_id__in=rows.values("id")
+                )
+                return list(roles.values_list("opportunity_external_id", "contact_external_id", "role"))
+            column = "account_external_id" if kind == objects.COMPANIES else "opportunity_external_id"
+            return list(rows.exclude(**{column: ""}).values_list("external_id", column, Value("")))
 
     def activities_of(self, deals: Sequence[str]) -> list[tuple[str, str]]:
         """Activities that lead to these deals, as (object, id), whether the mirror holds the deals or not."""
@@ -109,3 +146,14 @@ class Mirror:
             tenant_id=self._tenant_id, source=self._source, **spec.constants
         )
         return rows
+
+
+def _far_ends(links: Links) -> list[str]:
+    return sorted({link.to for near in links.values() for link in near})
+
+
+def _should_name(spec: ObjectSpec, own_id: str, link: Link, named: str) -> bool:
+    """Whether a row that names ``named`` (or nothing, "") should name this record: its primary company, or its lowest deal."""
+    if spec.model is Account:
+        return link.is_primary and named != own_id
+    return not named or id_order(own_id) < id_order(named)

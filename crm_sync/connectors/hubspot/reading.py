@@ -76,23 +76,48 @@ class Reader:
         )
 
     def _batch(self, ids: Sequence[str]) -> list[Record]:
-        body: dict[str, object] = {"inputs": [{"id": each} for each in ids], "properties": self.properties}
+        body: dict[str, object] = {"inputs": _inputs(ids), "properties": self.properties}
         if self._history:
             body["propertiesWithHistory"] = list(objects.HISTORY_OF)
         return self._client.post(f"/crm/v3/objects/{self.spec.name}/batch/read", Records, body).results
 
+    def still_archived(self, ids: Sequence[str]) -> set[str]:
+        """Which of these records can be restored."""
+        path = f"/crm/v3/objects/{self.spec.name}/batch/read?archived=true"
+        bodies = ({"inputs": _inputs(chunk), "properties": []} for chunk in chunked(ids, BATCH))
+        return {record.id for body in bodies for record in self._client.post(path, Records, body).results}
+
+    @property
+    def identity(self) -> list[str]:
+        """Id, stamp and, where there is any, creation."""
+        spec = self.spec
+        return [name for name in (spec.id_field, spec.stamp_field, spec.created_field) if name]
+
+    def identities(self, after: str) -> Records:
+        """A stretch of the list of live records with their ``identity`` alone."""
+        return self._list(after, {"limit": str(LISTED), "properties": ",".join(self.identity)})
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether rows of this object name others by associations."""
+        return any(self._tied_to())
+
+    def ties_of(self, ids: Sequence[str]) -> Ties:
+        """What records are associated with, of all that their rows name."""
+        return Ties({kind: self.ties(kind, ids) for kind in self._tied_to()})
+
     def page(
         self,
         records: Sequence[Record],
+        ties: Ties,
         after: str,
         *,
         rows_in_all: int | None = None,
         gone: Iterable[str] = (),
     ) -> Page:
-        """Records with what they are associated with, as a page of the engine."""
-        ids = [record.id for record in records]
-        ties = Ties({kind: self.ties(kind, ids) for kind in self._tied_to()})
+        """Records with what they are associated with, as a page of the engine; one that another swallowed meanwhile is gone."""
         merged = [loser for record in records for loser in record.get(objects.MERGED).split(";") if loser]
+        records = [record for record in records if record.id not in set(merged)] if merged else records
         return Page(
             chunks=iter([self._writer.csv(records, ties)]),
             after=after,
@@ -118,7 +143,7 @@ class Reader:
     def ties(self, kind: str, ids: Sequence[str]) -> Links:
         """What records are associated with among the objects of a kind."""
         found: Links = {}
-        inputs: list[dict[str, str]] = [{"id": each} for each in ids]
+        inputs = _inputs(ids)
         path = f"/crm/v4/associations/{self.spec.name}/{kind}/batch/read"
         while inputs:
             now, inputs = inputs[:TIED], inputs[TIED:]
@@ -128,6 +153,10 @@ class Reader:
                 if each.paging and each.paging.next:
                     inputs.append({"id": own_id, "after": each.paging.next.after})
         return found
+
+
+def _inputs(ids: Iterable[str]) -> list[dict[str, str]]:
+    return [{"id": each} for each in ids]
 
 
 def properties_of(spec: ObjectSpec) -> list[str]:

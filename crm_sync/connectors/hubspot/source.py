@@ -15,13 +15,13 @@ from crm_sync.connectors.base import (
     ObjectSpec,
     Page,
     PlaceLost,
+    without_fields,
 )
-from crm_sync.connectors.hubspot import archive, changes, describe, listing, objects, settings
+from crm_sync.connectors.hubspot import archive, changes, describe, identities, listing, objects, settings
 from crm_sync.connectors.hubspot.client import Access, Client
 from crm_sync.connectors.hubspot.mirror import Mirror
 from crm_sync.connectors.hubspot.reading import Reader, chunked, properties_of
 from crm_sync.connectors.hubspot.records import Records, Ties, Writer, lines
-from crm_sync.connectors.salesforce.source import without_fields
 from crm_sync.errors import ConnectionNotSetUp
 from crm_sync.models import Connection
 from crm_sync.secrets import decrypt
@@ -146,15 +146,7 @@ class HubSpotSource:
             content = lines([spec.id_field, spec.stamp_field], rows)
             yield Page(iter([content]), after="", rows=len(rows), rows_in_all=len(rows))
             return
-        fields = [name for name in (spec.id_field, spec.stamp_field, spec.created_field) if name]
-        after = ""
-        while True:
-            answer = self._listed(spec, fields, after)
-            rows_listed = [[record.id, *map(record.get, fields[1:])] for record in answer.results]
-            yield Page(iter([lines(fields, rows_listed)]), after=answer.after, rows=len(rows_listed))
-            after = answer.after
-            if not after:
-                return
+        yield from identities.pages(self._reader(spec), self._mirror)
 
     def _listed(self, spec: ObjectSpec, properties: Sequence[str], after: str, limit: int = 100) -> Records:
         more = {"after": after} if after else {}

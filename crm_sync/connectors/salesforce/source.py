@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
@@ -12,12 +11,12 @@ from typing import Any
 from crm_sync import conf
 from crm_sync.connectors.base import (
     Allowance,
-    Column,
     ConfigurationProblem,
     FieldDescription,
     ObjectSpec,
     Page,
     PassingProblem,
+    without_fields,
 )
 from crm_sync.connectors.salesforce import describe, rest
 from crm_sync.connectors.salesforce.bulk import Jobs, Place
@@ -292,25 +291,6 @@ def soql(spec: ObjectSpec, since: datetime | None) -> str:
     if since is None:
         return query
     return f"{query} WHERE {spec.stamp_field} >= {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def without_fields(spec: ObjectSpec, missing: set[str]) -> ObjectSpec:
-    """The object as an organisation without these fields has it."""
-    columns = (_without(column, missing) for column in spec.columns)
-    return replace(
-        spec,
-        columns=tuple(column for column in columns if column is not None),
-        references=tuple(r for r in spec.references if r.field not in missing),
-        custom=tuple(custom for custom in spec.custom if custom.field not in missing),
-        kept=(*spec.kept, *(custom.key for custom in spec.custom if custom.field in missing)),
-        deleted_field="" if spec.deleted_field in missing else spec.deleted_field,
-        currency_field="" if spec.currency_field in missing else spec.currency_field,
-    )
-
-
-def _without(column: Column, missing: set[str]) -> Column | None:
-    left = tuple(name for name in column.fields if name not in missing)
-    return replace(column, fields=left) if left else None
 
 
 def _moment(text: str) -> datetime:

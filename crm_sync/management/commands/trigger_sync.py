@@ -21,7 +21,7 @@ from crm_sync.engine.run import Listener
 from crm_sync.failures import class_of, what_to_do
 from crm_sync.models import Connection, RunKind, RunState, SyncObjectResult, SyncRun
 from crm_sync.selectors import require_connection, results_of
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation import context
 from isolation.actors import Actor
 from isolation.errors import DomainError

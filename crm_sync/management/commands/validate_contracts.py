@@ -13,7 +13,7 @@ from crm_sync.errors import ConnectionNotSetUp, ConnectionRefused
 from crm_sync.mapping.checking import Checked, contract_check
 from crm_sync.models import ContractViolation, ViolationKind
 from crm_sync.selectors import connections_of, require_connection
-from crm_sync.shown_contract import WHAT_TO_DO, rows_told
+from crm_sync.shown.contract import WHAT_TO_DO, rows_told
 from isolation import context
 from isolation.actors import Actor
 from isolation.errors import DomainError

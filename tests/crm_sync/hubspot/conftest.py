@@ -26,7 +26,7 @@ from crm_sync.models import (
     SyncSchedule,
 )
 from crm_sync.secrets import encrypt
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation import context
 from isolation.actors import Actor
 from tenants.models import Tenant

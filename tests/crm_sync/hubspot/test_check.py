@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crm_sync.models import CheckedMonth, Opportunity, RunKind, RunState
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation import context
 from tests.crm_sync.hubspot.conftest import SYSTEM, Hub
 from tests.crm_sync.hubspot.mirrored import assert_equal

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from crm_sync.engine import notices
 from crm_sync.models import ContactRole, Opportunity, RunKind, RunState
-from crm_sync.services import sync_request
+from crm_sync.services.runs import sync_request
 from isolation import context
 from tests.crm_sync.hubspot.conftest import SYSTEM, Hub
 from tests.crm_sync.hubspot.mirrored import assert_equal
@@ -58,26 +61,75 @@ class TestAnIndexThatLags:
         assert_equal(hub)
 
 
+@pytest.fixture
+def deal(hub: Hub) -> dict[str, Any]:
+    """A deal with contacts and a company, as the portal has it; the mirror has it too."""
+    hub.sync()
+    ties = ("contacts", "companies")
+    return next(
+        row for row in hub.portal.snapshot("deals") if all(map(row.get("associations", {}).get, ties))
+    )
+
+
+def read_named(hub: Hub, *rows: tuple[str, str]) -> None:
+    """Read these rows, as if a notice had named them, and nothing else."""
+    with context.tenant_wide(hub.tenant.id):
+        notices.note(hub.connection, rows)
+        run = sync_request(connection=hub.connection, is_full=False, kind=RunKind.NOTICE, acting_user=SYSTEM)
+    hub.work(run)
+
+
 class TestAContactThatCameAndWentUnseen:
-    def test_would_leave_its_part_in_a_deal_for_ever(self, hub: Hub) -> None:
+    def test_would_leave_its_part_in_a_deal_for_ever(self, hub: Hub, deal: dict[str, Any]) -> None:
         """Restored, read with a deal, and archived again before the contacts were looked at."""
-        deal = next(
-            row for row in hub.portal.snapshot("deals") if row.get("associations", {}).get("contacts")
-        )
         contact = deal["associations"]["contacts"][0]["id"]
-        hub.sync()
         hub.portal.control("archive", object="contacts", id=contact)
         hub.sync()
         hub.portal.control("restore", object="contacts", id=contact)
-        with context.tenant_wide(hub.tenant.id):
-            notices.note(hub.connection, [("deals", deal["id"])])
-            run = sync_request(
-                connection=hub.connection, is_full=False, kind=RunKind.NOTICE, acting_user=SYSTEM
-            )
-        hub.work(run)
+        read_named(hub, ("deals", deal["id"]))
         with context.tenant_wide(hub.tenant.id):
             assert ContactRole.objects.filter(contact_external_id=contact, contact_id=None).exists()
         hub.portal.control("archive", object="contacts", id=contact)
+        hub.sync()
+        assert_equal(hub)
+
+
+class TestARecordThatWasAwayUnseen:
+    """Archived and restored between two looks at the list of archived records: no stamp moved, and no list ever held it."""
+
+    @pytest.mark.parametrize("kind", ["contacts", "companies"])
+    def test_would_lose_its_deal_that_was_read_meanwhile(
+        self, hub: Hub, deal: dict[str, Any], kind: str
+    ) -> None:
+        away = [each["id"] for each in deal["associations"][kind]]
+        for each in away:
+            hub.portal.control("archive", object=kind, id=each)
+        read_named(hub, ("deals", deal["id"]))
+        for each in away:
+            hub.portal.control("restore", object=kind, id=each)
+        hub.sync()
+        assert_equal(hub)
+
+    def test_would_lose_the_calls_that_were_read_meanwhile(self, hub: Hub) -> None:
+        hub.sync()
+        call = next(row for row in hub.portal.snapshot("calls") if row.get("associations", {}).get("deals"))
+        deals = [each["id"] for each in call["associations"]["deals"]]
+        for each in deals:
+            hub.portal.control("archive", object="deals", id=each)
+        read_named(hub, ("calls", call["id"]))
+        for each in deals:
+            hub.portal.control("restore", object="deals", id=each)
+        hub.sync()
+        assert_equal(hub)
+
+    @pytest.mark.parametrize("kind", ["contacts", "companies", "deals"])
+    def test_would_stay_away_where_it_was_found_missing(
+        self, hub: Hub, deal: dict[str, Any], kind: str
+    ) -> None:
+        away = deal["id"] if kind == "deals" else deal["associations"][kind][0]["id"]
+        hub.portal.control("archive", object=kind, id=away)
+        read_named(hub, (kind, away))
+        hub.portal.control("restore", object=kind, id=away)
         hub.sync()
         assert_equal(hub)
 
@@ -99,4 +151,26 @@ class TestAMergeIntoARecordThatIsMergedOnward:
         for primary, loser in ((third, fourth), (second, first), (third, second)):
             hub.portal.control("merge", object="contacts", primary=primary, loser=loser)
         hub.sync()
+        assert_equal(hub)
+
+
+class TestAnAssociationThatMovesNoStamp:
+    def test_would_stay_as_it_was_but_for_the_comparison(self, hub: Hub, deal: dict[str, Any]) -> None:
+        """A contact of a deal becomes something else to it, and no notice tells of that."""
+        contact = deal["associations"]["contacts"][0]["id"]
+        labels = hub.portal.get("/crm/v4/associations/deals/contacts/labels").json()["results"]
+        label = next(each["label"] for each in labels if each["category"] == "USER_DEFINED")
+        hub.portal.control("part", object="deals", id=deal["id"], other="contacts", other_id=contact)
+        hub.portal.control("associate", object="deals", id=deal["id"], other="contacts", other_id=contact)
+        hub.sync()
+        assert_equal(hub)
+        hub.portal.control(
+            "associate", object="deals", id=deal["id"], other="contacts", other_id=contact, label=label
+        )
+        hub.sync()
+        with pytest.raises(AssertionError, match="ContactRole"):
+            assert_equal(hub)
+        run = hub.work(hub.request(kind=RunKind.CHECK))
+        assert run.state == RunState.SUCCEEDED
+        assert hub.result(run, "deals").note == "1 row differed and was read again."
         assert_equal(hub)

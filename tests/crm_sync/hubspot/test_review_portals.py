@@ -11,7 +11,7 @@ import pytest
 
 from crm_sync.connectors.hubspot.client import Access, Account, Client
 from crm_sync.models import ArchivedRow, NoticedRow, RunState, SyncCursor
-from crm_sync.services import connection_token_save
+from crm_sync.services.connections import connection_token_save
 from isolation import context
 from tests.crm_sync.hubspot.conftest import SYSTEM, WEBHOOK_SECRET, Hub
 from tests.crm_sync.hubspot.mirrored import assert_equal

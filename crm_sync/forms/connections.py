@@ -7,8 +7,8 @@ from django.http import QueryDict
 
 from crm_sync.models import Connection, SyncSchedule
 from crm_sync.schedules import DAY, Bounds, every
-from crm_sync.services import HUBSPOT_ADDRESS
-from crm_sync.services_schedules import MOST_RESERVE_PERCENT
+from crm_sync.services.connections import HUBSPOT_ADDRESS
+from crm_sync.services.schedules import MOST_RESERVE_PERCENT
 
 SCOPES = (
     "crm.objects.deals.read", "crm.objects.companies.read", "crm.objects.contacts.read", "crm.objects.owners.read",

@@ -104,7 +104,11 @@ def mirror_rows_remove(tenant_id: int, source: str) -> int:
     removed = 0
     for model in mirror_models():
         with context.tenant_wide(tenant_id):
-            if Connection.objects.select_for_update().filter(tenant_id=tenant_id, source=source).exists():
+            if (
+                Connection.objects.select_for_update(no_key=True)
+                .filter(tenant_id=tenant_id, source=source)
+                .exists()
+            ):
                 return removed
             removed += _delete(model.objects.filter(tenant_id=tenant_id, source=source))
     call_after_removal(tenant_id)

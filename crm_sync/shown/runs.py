@@ -1,4 +1,4 @@
-"""Runs, kept-aside rows and comparisons in the words of the pages. Connections are in ``shown_connections``."""
+"""Runs, kept-aside rows and comparisons."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.urls import reverse
-
 from crm_sync.connectors import OBJECTS_READ
-from crm_sync.failures import WHAT_TO_DO, class_of
+from crm_sync.failures import class_of
 from crm_sync.models import (
     CheckedMonth,
     RejectedRow,
@@ -19,10 +17,11 @@ from crm_sync.models import (
     SyncObjectResult,
     SyncRun,
 )
-from pages.objects import STATE_BADGES, Badge, Crumb, Definition, Page, Progress, Table
+from crm_sync.shown import Problem, url
+from pages.objects import STATE_BADGES, Badge, Definition, Page, Progress, Table
 from pages.templatetags.formats import local_time, number
 from pages.times import duration
-from tenants.models import Crm, Tenant
+from tenants.models import Tenant
 
 _LONGEST_SHOWN = 120
 _DOING = {
@@ -94,15 +93,6 @@ class MonthRow:
     when: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What went wrong, of which class it is, and what ends it."""
-
-    title: str
-    text: str
-    what_to_do: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage(Page):
     """One run."""
@@ -111,28 +101,6 @@ class RunPage(Page):
     problem: Problem | None
     progress: Progress | None
     objects: Table[ObjectRow]
-
-
-def url(name: str, tenant: Tenant, **parts: object) -> str:
-    """The address of a page of this room."""
-    return reverse(f"crm_sync:{name}", kwargs={"tenant": tenant.slug, **parts})
-
-
-def source_name(source: str) -> str:
-    """A CRM as its maker writes it."""
-    return Crm(source).label if source in Crm.values else source
-
-
-def crumbs(tenant: Tenant, source: str = "") -> list[Crumb]:
-    """The way back from a page of a connection; without ``source``, from the connection itself."""
-    first = Crumb("CRM sync", url("index", tenant))
-    return [first, Crumb(source_name(source), url("detail", tenant, source=source))] if source else [first]
-
-
-def problem_of(title: str, code: str, message: str) -> Problem | None:
-    """An error code with its sentence as a problem; None for no error."""
-    found = class_of(code)
-    return Problem(f"{title}: {found.label}.", message, WHAT_TO_DO[found]) if found else None
 
 
 def run_row(run: SyncRun, tenant: Tenant, source: str, busy: Mapping[UUID, float]) -> RunRow:

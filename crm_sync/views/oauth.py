@@ -13,15 +13,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from crm_sync import consent, oauth, shown
+from crm_sync import consent, oauth
 from crm_sync.addresses import origin_of
 from crm_sync.consent import Pending
 from crm_sync.errors import ConsentRefused, ConsentUnknown
-from crm_sync.forms_oauth import ConsentForm
+from crm_sync.forms.oauth import ConsentForm
 from crm_sync.models import Connection
 from crm_sync.oauth import Asked
 from crm_sync.permissions import EDIT
-from crm_sync.shown import url
+from crm_sync.shown import source_name, url
 from isolation import context
 from isolation.errors import DomainError, Forbidden, NotFound
 from pages.objects import Action, Crumb, Page
@@ -43,7 +43,7 @@ def oauth_begin(request: WorkspaceRequest, source: str) -> HttpResponse:
         consent.remember(request.session, asked.pending)
         return _onward(request, asked)
     page = Page(
-        title=f"Connect with {shown.source_name(source)}",
+        title=f"Connect with {source_name(source)}",
         lead="You sign in on Salesforce's own page and allow reading there; your password never comes here.",
         crumbs=_crumbs(workspace.tenant, source),
     )
@@ -64,7 +64,7 @@ def _connection(workspace: Workspace, source: str) -> Connection:
 
 
 def _crumbs(tenant: Tenant, source: str) -> list[Crumb]:
-    connection = Crumb(shown.source_name(source), url("detail", tenant, source=source))
+    connection = Crumb(source_name(source), url("detail", tenant, source=source))
     return [Crumb("CRM sync", url("index", tenant)), connection]
 
 

@@ -12,13 +12,24 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.services import record
-from crm_sync import selectors, services, shown
+from crm_sync import selectors
 from crm_sync.doors import connection_here
 from crm_sync.events import SyncRunsExported
 from crm_sync.failures import FailureClass, class_of, of_class
 from crm_sync.models import Connection, RunKind, RunState, SyncRun
 from crm_sync.permissions import SYNC, VIEW
-from crm_sync.shown import url
+from crm_sync.services.runs import sync_request
+from crm_sync.shown import crumbs, problem_of, source_name, url
+from crm_sync.shown.runs import (
+    ObjectRow,
+    RunPage,
+    RunRow,
+    object_row,
+    progress_of,
+    run_facts,
+    run_row,
+    what_of,
+)
 from isolation import context
 from isolation.errors import InvalidInput, NotFound
 from pages.asking import Asked
@@ -53,7 +64,7 @@ def sync_now(request: WorkspaceRequest, source: str) -> HttpResponse:
     if wanted is None:
         raise InvalidInput(field="what", problem=f"Say what to do, one of: {', '.join(_WANTED)}.")
     kind, is_full = wanted
-    run = services.sync_request(
+    run = sync_request(
         connection=connection_here(request, source), kind=kind, is_full=is_full, acting_user=request.workspace.actor
     )  # fmt: skip
     return redirect(url("run", request.workspace.tenant, source=source, run_id=run.id))
@@ -70,7 +81,7 @@ def runs(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = ListPage(
         title="Sync runs",
         lead="What each run read and wrote, newest first.",
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         table=runs_table(found, tenant, source, asked),
         filters=asked.filters(),
     )
@@ -91,14 +102,14 @@ def _wanted(connection: Connection, asked: Asked) -> QuerySet[SyncRun]:
 
 def runs_table(
     found: Rows[SyncRun], tenant: Tenant, source: str, asked: Asked | None = None
-) -> Table[shown.RunRow]:
+) -> Table[RunRow]:
     """Runs as a list; with its pager and export where ``asked`` says which list it is."""
     busy = selectors.busy_seconds(found.rows)
     columns = [Column(f"Started ({tenant.timezone})"), Column("State")]
     return Table(
         caption="Sync runs, newest first",
         columns=columns + [Column(name, align="end") for name in _OF_A_RUN],
-        rows=[shown.run_row(run, tenant, source, busy) for run in found.rows],
+        rows=[run_row(run, tenant, source, busy) for run in found.rows],
         row_template="crm_sync/_run_row.html",
         count_label="Newest first" if asked else "",
         next_url=asked.pager(found.next) if asked else "",
@@ -120,7 +131,7 @@ def runs_export(request: WorkspaceRequest, source: str) -> HttpResponseBase:
     """The same runs as CSV, all of them."""
     workspace, connection = request.workspace, connection_here(request, source)
     wanted = _wanted(connection, Asked.of(request))
-    event = SyncRunsExported(target_id=str(connection.id), target_label=shown.source_name(source))
+    event = SyncRunsExported(target_id=str(connection.id), target_label=source_name(source))
     record(event, acting_user=workspace.actor)
 
     def lines() -> Iterator[list[object]]:
@@ -154,14 +165,14 @@ def run_detail(request: WorkspaceRequest, source: str, run_id: UUID) -> HttpResp
     busy = selectors.busy_seconds([run]).get(run.id, 0.0)
     kept = Action("Rows kept aside", url("rejected", tenant, source=source), icon="inbox")
     title = "The sync failed" if not run.is_active else "Put off"
-    page = shown.RunPage(
-        title=f"{shown.what_of(run)}, {local_time(run.started_at or run.requested_at, tenant.timezone)}",
+    page = RunPage(
+        title=f"{what_of(run)}, {local_time(run.started_at or run.requested_at, tenant.timezone)}",
         lead=_run_lead(run, tenant),
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         actions=[kept] if run.rows_rejected else [],
-        facts=shown.run_facts(run, tenant, busy),
-        problem=shown.problem_of(title, run.error_code, run.error_message),
-        progress=progress_of(run, tenant, source),
+        facts=run_facts(run, tenant, busy),
+        problem=problem_of(title, run.error_code, run.error_message),
+        progress=live_progress(run, tenant, source),
         objects=_objects_table(run),
     )
     return render(request, "crm_sync/run.html", {"page": page})
@@ -176,11 +187,11 @@ def _run_lead(run: SyncRun, tenant: Tenant) -> str:
     return f"{count(run.rows_read, 'row')} read, {count(changed, 'row')} written."
 
 
-def _objects_table(run: SyncRun) -> Table[shown.ObjectRow]:
+def _objects_table(run: SyncRun) -> Table[ObjectRow]:
     return Table(
         caption="What was done with each object",
         columns=[Column("Object"), Column("State"), *(Column(name, align="end") for name in _OF_AN_OBJECT)],
-        rows=[shown.object_row(result, run) for result in selectors.results_of(run)],
+        rows=[object_row(result, run) for result in selectors.results_of(run)],
         row_template="crm_sync/_object_row.html",
         empty=EmptyState("Nothing read yet", "A worker takes the run within seconds.", icon="clock"),
     )
@@ -190,12 +201,12 @@ def _objects_table(run: SyncRun) -> Table[shown.ObjectRow]:
 @workspace_view(VIEW)
 def run_progress(request: WorkspaceRequest, source: str, run_id: UUID) -> HttpResponse:
     """The progress component of an active run; once it is over, the page is told to load anew."""
-    progress = progress_of(run_of(request, source, run_id), request.workspace.tenant, source)
+    progress = live_progress(run_of(request, source, run_id), request.workspace.tenant, source)
     if progress is None:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(request, "components/progress.html", {"progress": progress})
 
 
-def progress_of(run: SyncRun, tenant: Tenant, source: str) -> Progress | None:
+def live_progress(run: SyncRun, tenant: Tenant, source: str) -> Progress | None:
     """How far a run is; None for one that is over."""
-    return shown.progress_of(run, selectors.results_of(run), tenant, source)
+    return progress_of(run, selectors.results_of(run), tenant, source)

@@ -11,7 +11,8 @@ from crm_sync.engine.pace import Pace
 from crm_sync.models import Connection, ConnectionState, SignIn, SyncSchedule
 from crm_sync.schedules import every
 from crm_sync.selectors import Checked
-from crm_sync.shown import Problem, RunRow, source_name, url
+from crm_sync.shown import Problem, source_name, url
+from crm_sync.shown.runs import RunRow
 from crm_sync.standing import Report, Standing
 from pages.objects import Badge, Definition, Page, Progress, Stat, Table, Tone
 from pages.templatetags.formats import count, local_time, number

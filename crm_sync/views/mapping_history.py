@@ -8,7 +8,6 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from crm_sync import shown
 from crm_sync.connectors import OBJECTS_READ
 from crm_sync.doors import usable_connection_here
 from crm_sync.mapping.document import changes_between, complete
@@ -16,8 +15,8 @@ from crm_sync.mapping.services import told
 from crm_sync.mapping.versions import versions_of
 from crm_sync.models import Connection, FieldMap
 from crm_sync.permissions import EDIT, VIEW
-from crm_sync.shown import url
-from crm_sync.shown_mapping import VersionRow
+from crm_sync.shown import crumbs, url
+from crm_sync.shown.mapping import VersionRow
 from pages.asking import Asked
 from pages.keyset import rows_of
 from pages.objects import Action, Badge, Column, Crumb, EmptyState, ListPage, Table
@@ -53,7 +52,7 @@ def mapping_history(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = ListPage(
         title="History of the field mapping",
         lead="Nothing is lost: restoring a version makes a new one of it.",
-        crumbs=[*shown.crumbs(tenant, source), Crumb("Field mapping", url("mapping", tenant, source=source))],
+        crumbs=[*crumbs(tenant, source), Crumb("Field mapping", url("mapping", tenant, source=source))],
         table=table,
     )
     return render(request, "crm_sync/list.html", {"page": page})

@@ -13,7 +13,7 @@ from django.utils.datastructures import MultiValueDict
 from crm_sync.connectors.base import ObjectSpec
 from crm_sync.mapping.document import LONGEST_TEXT, slots_of
 from crm_sync.mapping.fitting import Fault
-from crm_sync.shown_mapping import Typed
+from crm_sync.shown.mapping import Typed
 
 _LONGEST_NAME = 200
 

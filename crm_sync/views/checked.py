@@ -12,12 +12,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from audit.services import record
-from crm_sync import selectors, shown
+from crm_sync import selectors
 from crm_sync.doors import connection_here
 from crm_sync.events import CheckedMonthsExported
 from crm_sync.models import CheckedMonth, Connection
 from crm_sync.permissions import VIEW
-from crm_sync.shown import url
+from crm_sync.shown import crumbs, source_name, url
+from crm_sync.shown.runs import MonthRow, month_row
 from isolation import context
 from pages.asking import Asked
 from pages.keyset import Rows, rows_of
@@ -51,7 +52,7 @@ def checked(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = ListPage(
         title="Comparison with the CRM",
         lead=_lead(connection),
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         table=_table(rows, asked, connection, tenant),
         filters=asked.filters(),
     )
@@ -78,16 +79,14 @@ def _wanted(connection: Connection, asked: Asked) -> QuerySet[Any]:
     return rows
 
 
-def _table(
-    rows: Rows[CheckedMonth], asked: Asked, connection: Connection, tenant: Tenant
-) -> Table[shown.MonthRow]:
+def _table(rows: Rows[CheckedMonth], asked: Asked, connection: Connection, tenant: Tenant) -> Table[MonthRow]:
     numbers = ("In the CRM", "Here", "Mended")
     columns = [Column("Object"), Column("Created in"), Column("State")]
     columns += [*(Column(name, align="end") for name in numbers), Column(f"Compared ({tenant.timezone})")]
     return Table(
         caption="Months of the last comparison, those that differed first",
         columns=columns,
-        rows=[shown.month_row(row, tenant.timezone) for row in rows.rows],
+        rows=[month_row(row, tenant.timezone) for row in rows.rows],
         row_template="crm_sync/_month_row.html",
         count_label="Those that differed first",
         next_url=asked.pager(rows.next),
@@ -105,7 +104,7 @@ def checked_export(request: WorkspaceRequest, source: str) -> HttpResponseBase:
     """The same months as CSV, with the checksums."""
     workspace, connection = request.workspace, connection_here(request, source)
     wanted = _wanted(connection, Asked.of(request))
-    event = CheckedMonthsExported(target_id=str(connection.id), target_label=shown.source_name(source))
+    event = CheckedMonthsExported(target_id=str(connection.id), target_label=source_name(source))
     record(event, acting_user=workspace.actor)
 
     def lines() -> Iterator[list[object]]:

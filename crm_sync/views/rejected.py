@@ -12,13 +12,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from audit.services import record
-from crm_sync import selectors, shown
+from crm_sync import selectors
 from crm_sync.doors import connection_here
 from crm_sync.events import RejectedRowsExported
 from crm_sync.models import Connection, RejectedRow
 from crm_sync.permissions import VIEW
-from crm_sync.shown import url
-from crm_sync.views_replay import replay_actions
+from crm_sync.shown import crumbs, source_name, url
+from crm_sync.shown.runs import KeptRow, kept_row
+from crm_sync.views.replay import replay_actions
 from isolation import context
 from pages.asking import Asked
 from pages.keyset import Rows, rows_of
@@ -43,7 +44,7 @@ def rejected(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = ListPage(
         title="Rows kept aside",
         lead="They are not in the deals and reports. Mend them in the CRM: the next sync takes them up.",
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         actions=replay_actions(request, source, asked, has_rows=bool(rows.rows)),
         table=_table(rows, asked, connection, tenant),
         filters=asked.filters(),
@@ -52,14 +53,12 @@ def rejected(request: WorkspaceRequest, source: str) -> HttpResponse:
     return render(request, "crm_sync/list.html", {"page": page}, status=status)
 
 
-def _table(
-    rows: Rows[RejectedRow], asked: Asked, connection: Connection, tenant: Tenant
-) -> Table[shown.KeptRow]:
+def _table(rows: Rows[RejectedRow], asked: Asked, connection: Connection, tenant: Tenant) -> Table[KeptRow]:
     heads = ("Row", "Object", "Field", "Value", "Why", f"Since ({tenant.timezone})")
     return Table(
         caption="Rows kept aside, newest first",
         columns=list(map(Column, heads)),
-        rows=[shown.kept_row(row, tenant.timezone) for row in rows.rows],
+        rows=[kept_row(row, tenant.timezone) for row in rows.rows],
         row_template="crm_sync/_kept_row.html",
         count_label=f"{count(selectors.rejected_count(connection), 'row')} in all",
         next_url=asked.pager(rows.next),
@@ -85,7 +84,7 @@ def rejected_export(request: WorkspaceRequest, source: str) -> HttpResponseBase:
     """The same rows as CSV, all of them."""
     workspace, connection, asked = request.workspace, connection_here(request, source), Asked.of(request)
     wanted = _wanted(connection, asked)
-    event = RejectedRowsExported(target_id=str(connection.id), target_label=shown.source_name(source))
+    event = RejectedRowsExported(target_id=str(connection.id), target_label=source_name(source))
     record(event, acting_user=workspace.actor)
 
     def lines() -> Iterator[list[str | datetime]]:

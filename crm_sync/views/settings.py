@@ -9,15 +9,22 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from crm_sync import selectors, services, services_schedules, shown
+from crm_sync import selectors
 from crm_sync.doors import connection_here, usable_connection_here
-from crm_sync.forms import ConnectionForm, RemovalForm, ScheduleForm, TokenForm
+from crm_sync.forms.connections import ConnectionForm, RemovalForm, ScheduleForm, TokenForm
 from crm_sync.models import Connection, SyncSchedule
 from crm_sync.permissions import EDIT
 from crm_sync.schedules import BOUNDS
-from crm_sync.services_removal import connection_remove as remove
-from crm_sync.shown import url
-from crm_sync.shown_settings import SettingsPage, consent_action, webhook_of
+from crm_sync.services.connections import (
+    connection_add,
+    connection_save,
+    connection_test,
+    connection_token_save,
+)
+from crm_sync.services.removal import connection_remove as remove
+from crm_sync.services.schedules import connection_reserve_set, sync_schedule_set
+from crm_sync.shown import crumbs, source_name, url
+from crm_sync.shown.settings import SettingsPage, consent_action, webhook_of
 from isolation.errors import InvalidInput, NotFound
 from pages.forms import carried_out
 from pages.objects import Action
@@ -32,11 +39,11 @@ _LEADS = {
 
 @require_POST
 @workspace_view(EDIT)
-def connection_add(request: WorkspaceRequest) -> HttpResponse:
+def connection_begin(request: WorkspaceRequest) -> HttpResponse:
     """Add the CRM that ``source`` in the address names."""
     workspace, source = request.workspace, request.GET.get("source", "")
-    connection = services.connection_add(tenant=workspace.tenant, source=source, acting_user=workspace.actor)
-    messages.success(request, f"{shown.source_name(source)} was added. Enter its credentials.")
+    connection = connection_add(tenant=workspace.tenant, source=source, acting_user=workspace.actor)
+    messages.success(request, f"{source_name(source)} was added. Enter its credentials.")
     return redirect(url("connection", workspace.tenant, source=connection.source))
 
 
@@ -53,7 +60,7 @@ def connection_edit(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = SettingsPage(
         title="Connection",
         lead=_LEADS[Crm(source)],
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         actions=_connection_actions(connection, tenant),
         cancel=Action("Cancel", url("detail", tenant, source=source)),
         webhook=webhook_of(request, tenant) if source == Crm.HUBSPOT else None,
@@ -67,10 +74,8 @@ def _saving(
 ) -> Callable[[], object]:
     actor = request.workspace.actor
     if isinstance(form, TokenForm):
-        return lambda: services.connection_token_save(
-            connection=connection, acting_user=actor, **form.cleaned_data
-        )
-    return lambda: services.connection_save(connection=connection, acting_user=actor, **form.cleaned_data)
+        return lambda: connection_token_save(connection=connection, acting_user=actor, **form.cleaned_data)
+    return lambda: connection_save(connection=connection, acting_user=actor, **form.cleaned_data)
 
 
 def _connection_actions(connection: Connection, tenant: Tenant) -> list[Action]:
@@ -93,7 +98,7 @@ def _connection_actions(connection: Connection, tenant: Tenant) -> list[Action]:
 def connection_try(request: WorkspaceRequest, source: str) -> HttpResponse:
     """Sign in with what is saved, and say what was found."""
     tenant = request.workspace.tenant
-    found = services.connection_test(tenant_id=tenant.id, source=source, acting_user=request.workspace.actor)
+    found = connection_test(tenant_id=tenant.id, source=source, acting_user=request.workspace.actor)
     messages.success(request, found)
     return redirect(url("detail", tenant, source=source))
 
@@ -103,7 +108,7 @@ def connection_try(request: WorkspaceRequest, source: str) -> HttpResponse:
 def connection_remove(request: WorkspaceRequest, source: str) -> HttpResponse:
     """Remove a connection after its name was typed."""
     tenant, connection = request.workspace.tenant, connection_here(request, source)
-    name = shown.source_name(source)
+    name = source_name(source)
     form = RemovalForm(request.POST if request.method == "POST" else None, name=name)
 
     def write() -> None:
@@ -115,7 +120,7 @@ def connection_remove(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = SettingsPage(
         title=f"Remove {name}",
         lead="Its credentials, schedule, runs and everything that was read from it are deleted here. The CRM itself is left as it is.",
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         cancel=Action("Cancel", url("detail", tenant, source=source)),
         submit="Remove it",
         submit_kind="danger",
@@ -143,10 +148,10 @@ def schedule_edit(request: WorkspaceRequest, source: str) -> HttpResponse:
 
     def write() -> None:
         wanted = dict(form.cleaned_data)
-        services_schedules.connection_reserve_set(
+        connection_reserve_set(
             connection=connection, reserve_percent=wanted.pop("reserve_percent"), acting_user=actor
         )
-        services_schedules.sync_schedule_set(schedule=schedule, acting_user=actor, **wanted)
+        sync_schedule_set(schedule=schedule, acting_user=actor, **wanted)
 
     if request.method == "POST" and carried_out(form, write):
         messages.success(request, "The schedule was saved.")
@@ -154,7 +159,7 @@ def schedule_edit(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = SettingsPage(
         title="Schedule and budget",
         lead="A sync reads what changed since the last one.",
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         cancel=Action("Cancel", url("detail", tenant, source=source)),
     )
     facts = {"page": page, "form": form}
@@ -169,7 +174,7 @@ def schedule_pause(request: WorkspaceRequest, source: str) -> HttpResponse:
     wanted = {"1": True, "0": False}.get(request.GET.get("is", ""))
     if wanted is None:
         raise InvalidInput(field="is", problem="Say whether to pause: is=1 pauses, is=0 goes on.")
-    services_schedules.sync_schedule_set(
+    sync_schedule_set(
         schedule=schedule, every_minutes=schedule.every_minutes, is_paused=wanted, acting_user=request.workspace.actor
     )  # fmt: skip
     messages.success(request, "Paused: nothing is read by itself." if wanted else "The schedule goes on.")

@@ -9,20 +9,19 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from crm_sync import shown
 from crm_sync.connectors import OBJECTS_READ
 from crm_sync.doors import usable_connection_here
 from crm_sync.errors import ConnectionNotSetUp, ConnectionRefused, ObjectUnreadable
-from crm_sync.forms_mapping import MappingForm, MappingImportForm
+from crm_sync.forms.mapping import MappingForm, MappingImportForm
 from crm_sync.mapping.document import complete, from_json, is_mappable
 from crm_sync.mapping.services import MappingInvalid, Saved, mapping_restore, mapping_save
 from crm_sync.mapping.trial import Looked, Trial, deals_of, mapping_look, mapping_try
 from crm_sync.mapping.versions import in_force, versions_of
 from crm_sync.models import Connection
 from crm_sync.permissions import EDIT, SYNC, VIEW
-from crm_sync.services import sync_request
-from crm_sync.shown import url
-from crm_sync.shown_mapping import (
+from crm_sync.services.runs import sync_request
+from crm_sync.shown import crumbs, source_name, url
+from crm_sync.shown.mapping import (
     Known,
     MappingPage,
     Typed,
@@ -142,8 +141,8 @@ def _shown(
         known = Known(looked.described, looked.samples)
         page = MappingPage(
             title="Field mapping",
-            lead=f"Which field of {shown.source_name(source)} fills which of ours, and which more are kept.",
-            crumbs=shown.crumbs(workspace.tenant, source),
+            lead=f"Which field of {source_name(source)} fills which of ours, and which more are kept.",
+            crumbs=crumbs(workspace.tenant, source),
             actions=_actions(workspace.tenant, source, can_edit=workspace.may(EDIT)),
             object_name=looked.spec.name,
             tabs=tabs(workspace.tenant, source, looked.names, looked.spec.name),
@@ -214,7 +213,7 @@ def _import_shown(request: WorkspaceRequest, source: str, form: MappingImportFor
     page = Page(
         title="Import a field mapping",
         lead="Objects that it names are replaced, the others stay. It becomes a new version, and the old ones are kept.",
-        crumbs=[*shown.crumbs(workspace.tenant, source), Crumb("Field mapping", back)],
+        crumbs=[*crumbs(workspace.tenant, source), Crumb("Field mapping", back)],
     )
     with context.of_actor(workspace.actor, workspace.tenant.id):
         facts = {"page": page, "form": form, "cancel": Action("Cancel", back)}

@@ -13,14 +13,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.services import record
-from crm_sync import shown
 from crm_sync.doors import connection_here, usable_connection_here
 from crm_sync.events import ViolationsExported
 from crm_sync.mapping.checking import contract_check, open_violations, violations_of
 from crm_sync.models import Connection, ContractViolation, ViolationKind
 from crm_sync.permissions import SYNC, VIEW
-from crm_sync.shown import url
-from crm_sync.shown_contract import ViolationRow, violation_row
+from crm_sync.shown import crumbs, source_name, url
+from crm_sync.shown.contract import ViolationRow, violation_row
 from isolation import context
 from pages.asking import Asked
 from pages.keyset import Rows, rows_of
@@ -56,7 +55,7 @@ def contract(request: WorkspaceRequest, source: str) -> HttpResponse:
     page = ListPage(
         title="Contract",
         lead=_lead(connection),
-        crumbs=shown.crumbs(tenant, source),
+        crumbs=crumbs(tenant, source),
         actions=_actions(request, source),
         table=_table(rows, asked, connection, tenant),
         filters=asked.filters(),
@@ -68,8 +67,8 @@ def contract(request: WorkspaceRequest, source: str) -> HttpResponse:
 def _lead(connection: Connection) -> str:
     number = open_violations(connection).count()
     if not number:
-        return f"{shown.source_name(connection.source)} keeps to what the field mapping expects."
-    return f"{count(number, 'way')} in which {shown.source_name(connection.source)} does not keep to what the field mapping expects."
+        return f"{source_name(connection.source)} keeps to what the field mapping expects."
+    return f"{count(number, 'way')} in which {source_name(connection.source)} does not keep to what the field mapping expects."
 
 
 def _actions(request: WorkspaceRequest, source: str) -> list[Action]:
@@ -139,7 +138,7 @@ def contract_export(request: WorkspaceRequest, source: str) -> HttpResponseBase:
     """The same violations as CSV."""
     workspace, connection = request.workspace, connection_here(request, source)
     wanted = _wanted(connection, Asked.of(request))
-    event = ViolationsExported(target_id=str(connection.id), target_label=shown.source_name(source))
+    event = ViolationsExported(target_id=str(connection.id), target_label=source_name(source))
     record(event, acting_user=workspace.actor)
 
     def lines() -> Iterator[list[object]]:

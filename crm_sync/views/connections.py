@@ -8,16 +8,26 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from crm_sync import selectors, shown, shown_connections
+from crm_sync import selectors
 from crm_sync.connectors import OPENERS
 from crm_sync.doors import connection_here
 from crm_sync.failures import FailureClass, class_of
 from crm_sync.models import Connection, ConnectionState, SignIn, SyncRun, SyncSchedule
 from crm_sync.permissions import EDIT, SYNC, VIEW
-from crm_sync.shown import url
-from crm_sync.shown_connections import ConnectionPage, ConnectionRow, Counts, IndexPage
+from crm_sync.shown import Problem, crumbs, problem_of, source_name, url
+from crm_sync.shown.connections import (
+    ConnectionPage,
+    ConnectionRow,
+    Counts,
+    IndexPage,
+    budget_of,
+    connection_row,
+    facts_of,
+    stats_of,
+)
+from crm_sync.shown.runs import RunRow
 from crm_sync.standing import Report, report_of
-from crm_sync.views_runs import progress_of, runs_table
+from crm_sync.views.runs import live_progress, runs_table
 from pages.keyset import Rows
 from pages.objects import Action, Column, EmptyState, Table
 from rbac.requests import Workspace, WorkspaceRequest, workspace_view
@@ -47,7 +57,7 @@ def _found(connection: Connection, workspace: Workspace) -> tuple[Report, Connec
     schedule, active = selectors.schedule_of(connection), selectors.active_run(connection)
     report = report_of(connection, schedule, active, workspace.tenant)
     kept = selectors.rejected_count(connection)
-    return report, shown_connections.connection_row(connection, report, schedule, kept, workspace.tenant)
+    return report, connection_row(connection, report, schedule, kept, workspace.tenant)
 
 
 def _connections_table(rows: list[ConnectionRow], workspace: Workspace) -> Table[ConnectionRow]:
@@ -87,16 +97,16 @@ def detail(request: WorkspaceRequest, source: str) -> HttpResponse:
     tenant, is_usable = workspace.tenant, source in OPENERS
     report, counts = report_of(connection, schedule, active, tenant), _counts(connection)
     page = ConnectionPage(
-        title=shown.source_name(source),
+        title=source_name(source),
         lead=report.sentence,
-        crumbs=shown.crumbs(tenant),
+        crumbs=crumbs(tenant),
         actions=_actions(workspace, connection, schedule, active) if is_usable else [],
         problem=_problem(connection, active),
         problem_tone="danger" if connection.error_code else "warning",
-        progress=progress_of(active, tenant, source) if active else None,
-        stats=shown_connections.stats_of(connection, schedule, counts, tenant) if is_usable else [],
-        budget=shown_connections.budget_of(connection, tenant.timezone),
-        facts=shown_connections.facts_of(connection, report, schedule, counts, tenant, workspace.may(EDIT)),
+        progress=live_progress(active, tenant, source) if active else None,
+        stats=stats_of(connection, schedule, counts, tenant) if is_usable else [],
+        budget=budget_of(connection, tenant.timezone),
+        facts=facts_of(connection, report, schedule, counts, tenant, workspace.may(EDIT)),
         runs=_last_runs(connection, workspace) if is_usable else None,
         runs_url=url("runs", tenant, source=source),
     )
@@ -112,14 +122,14 @@ def _counts(connection: Connection) -> Counts:
     )
 
 
-def _problem(connection: Connection, active: SyncRun | None) -> shown.Problem | None:
+def _problem(connection: Connection, active: SyncRun | None) -> Problem | None:
     """What keeps the connection from being read; else what put its run off."""
     if connection.error_code or active is None:
-        return shown.problem_of("Needs attention", connection.error_code, connection.error_message)
-    return shown.problem_of("Put off", active.error_code, active.error_message)
+        return problem_of("Needs attention", connection.error_code, connection.error_message)
+    return problem_of("Put off", active.error_code, active.error_message)
 
 
-def _last_runs(connection: Connection, workspace: Workspace) -> Table[shown.RunRow]:
+def _last_runs(connection: Connection, workspace: Workspace) -> Table[RunRow]:
     runs = selectors.last_runs(connection, RUNS_SHOWN)
     return runs_table(Rows(runs, "", ""), workspace.tenant, connection.source)
 

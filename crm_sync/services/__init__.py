@@ -1,0 +1,1 @@
+"""Writes about connections, their schedules and runs."""
