@@ -312,7 +312,7 @@ def value_checks(kind: Kind, text: str) -> Iterator[Check]:
             yield _check(text, is_instant(text), "is not a time; a time looks like 2026-03-31T09:30:00Z")
             yield _year_check(text)
         case Kind.MONEY:
-            reason = "is not an amount; an amount looks like 12500.00"
+            reason = "is no amount that fits; an amount looks like 12500.00 and is at most 900 trillion"
             yield _number_check(text, reason, f"-{_LARGEST_AMOUNT}", _LARGEST_AMOUNT)
         case Kind.COUNT:
             yield _number_check(text, "is not a number from 0 up, such as 250", "0", "2147483647")

@@ -15,14 +15,15 @@ from audit.services import record
 from crm_sync import selectors
 from crm_sync.doors import connection_here
 from crm_sync.events import CheckedMonthsExported
-from crm_sync.models import CheckedMonth, Connection
-from crm_sync.permissions import VIEW
+from crm_sync.models import CheckedMonth, Connection, ConnectionState
+from crm_sync.permissions import SYNC, VIEW
 from crm_sync.shown import crumbs, source_name, url
 from crm_sync.shown.runs import MonthRow, month_row
+from crm_sync.views.runs import comparison_action
 from isolation import context
 from pages.asking import Asked
 from pages.keyset import Rows, rows_of
-from pages.objects import Column, EmptyState, ListPage, Table
+from pages.objects import Action, Column, EmptyState, ListPage, Table
 from pages.sheets import csv_response
 from pages.templatetags.formats import count
 from rbac.requests import WorkspaceRequest, workspace_view
@@ -53,11 +54,19 @@ def checked(request: WorkspaceRequest, source: str) -> HttpResponse:
         title="Comparison with the CRM",
         lead=_lead(connection),
         crumbs=crumbs(tenant, source),
+        actions=_actions(request, connection),
         table=_table(rows, asked, connection, tenant),
         filters=asked.filters(),
     )
     status = 400 if asked.has_errors and not request.headers.get("HX-Request") else 200
     return render(request, "crm_sync/list.html", {"page": page}, status=status)
+
+
+def _actions(request: WorkspaceRequest, connection: Connection) -> list[Action]:
+    may_start = request.workspace.may(SYNC) and connection.state != ConnectionState.NEW
+    if not may_start or selectors.active_run(connection):
+        return []
+    return [comparison_action(request.workspace.tenant, connection.source)]
 
 
 def _lead(connection: Connection) -> str:

@@ -27,7 +27,7 @@ from crm_sync.shown.connections import (
 )
 from crm_sync.shown.runs import RunRow
 from crm_sync.standing import Report, report_of
-from crm_sync.views.runs import live_progress, runs_table
+from crm_sync.views.runs import comparison_action, live_progress, runs_table
 from pages.keyset import Rows
 from pages.objects import Action, Column, EmptyState, Table
 from rbac.requests import Workspace, WorkspaceRequest, workspace_view
@@ -167,17 +167,10 @@ def _mending_actions(workspace: Workspace, connection: Connection) -> list[Actio
 def _sync_actions(workspace: Workspace, connection: Connection) -> list[Action]:
     where = url("sync", workspace.tenant, source=connection.source)
     everything = "Read everything again? It takes longer, and finds rows that vanished without a trace."
-    comparison = "Compare every row with the CRM? What differs is mended; it takes some of the day's calls."
     return [
         Action("Sync now", f"{where}?what=changes", icon="refresh", method="post", kind="primary"),
         Action("Full sync", f"{where}?what=everything", icon="database", method="post", confirm=everything),
-        Action(
-            "Compare now",
-            f"{where}?what=comparison",
-            icon="arrows-exchange",
-            method="post",
-            confirm=comparison,
-        ),
+        comparison_action(workspace.tenant, connection.source),
     ]
 
 

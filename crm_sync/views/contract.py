@@ -101,13 +101,13 @@ def _wanted(connection: Connection, asked: Asked) -> QuerySet[Any]:
 def _table(
     rows: Rows[ContractViolation], asked: Asked, connection: Connection, tenant: Tenant
 ) -> Table[ViolationRow]:
-    heads = ("Field", "Kind", "What is wrong", "Rows", f"Since ({tenant.timezone})")
+    heads = ("Field", "Kind", "What is wrong", "Rows", "Since")
     return Table(
         caption="Contract violations, those of whole fields first",
         columns=list(map(Column, heads)),
         rows=[violation_row(row, connection, tenant.timezone) for row in rows.rows],
         row_template="crm_sync/_violation_row.html",
-        count_label="Those of whole fields first, then by rows",
+        count_label=f"Those of whole fields first, then by rows; times in {tenant.timezone}",
         next_url=asked.pager(rows.next),
         previous_url=asked.pager(rows.previous),
         export_url=asked.at(url("contract_export", tenant, source=connection.source)),

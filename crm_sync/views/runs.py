@@ -210,3 +210,10 @@ def run_progress(request: WorkspaceRequest, source: str, run_id: UUID) -> HttpRe
 def live_progress(run: SyncRun, tenant: Tenant, source: str) -> Progress | None:
     """How far a run is; None for one that is over."""
     return progress_of(run, selectors.results_of(run), tenant, source)
+
+
+def comparison_action(tenant: Tenant, source: str) -> Action:
+    """The button that starts a comparison."""
+    question = "Compare every row with the CRM? What differs is mended; it takes some of the day's calls."
+    where = f"{url('sync', tenant, source=source)}?what=comparison"
+    return Action("Compare now", where, icon="arrows-exchange", method="post", confirm=question)
