@@ -9,6 +9,7 @@ from typing import Any
 
 from crm_sync.models import Account, Activity, Contact, ContactRole, Opportunity, Owner, Stage, StageChange
 from isolation.models import MirrorModel
+from tests.crm_sync import comparing
 from tests.crm_sync.comparing import Rows, assert_holds
 from tests.crm_sync.conftest import Crm
 
@@ -146,6 +147,11 @@ class Expected:
             "kind": "event", "subject": row["Subject"], "status": "", "is_closed": False, "happens_on": _day(row["ActivityDate"]),
             "owner_external_id": row["OwnerId"], **self._about_deal(row["WhatId"]),
         }  # fmt: skip
+
+
+def mirror(crm: Crm) -> dict[type[MirrorModel], Rows]:
+    """Everything that the mirror holds of the organisation."""
+    return comparing.mirror(crm.tenant, "salesforce")
 
 
 def assert_equal(crm: Crm) -> None:

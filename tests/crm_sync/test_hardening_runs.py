@@ -119,7 +119,7 @@ class TestATestOfAConnection:
                 Connection.objects.filter(pk=connection.pk).update(client_id="another")
             return "Signed in."
 
-        monkeypatch.setattr("crm_sync.services._checked", checked)
+        monkeypatch.setattr("crm_sync.services.connections._checked", checked)
         with pytest.raises(ConnectionChanged):
             connection_test(tenant_id=crm.tenant.id, source="salesforce", acting_user=SYSTEM)
         assert crm.connection.state == ConnectionState.NEEDS_ATTENTION
