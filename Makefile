@@ -35,7 +35,7 @@ test: ## Run all tests on servers of their own; ARGS='tests/audit -k seal' for s
 	$(DEV)
 	@$(RUN) test -- $(ARGS)
 
-check: ## Lint, format, types, layers, deployment settings, missing migrations
+check: ## Lint, format, types, layers, deployment settings, missing migrations, the wall on a server of its own
 	$(DEV)
 	@$(RUN) check
 

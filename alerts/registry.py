@@ -28,7 +28,8 @@ class Metric:
     ``sentence`` is a noun phrase that fits before "is 12 %": "Share of open deals without recent activity".
     ``sql`` is one SELECT of ``(tenant_id bigint, value double precision)`` for ALL workspaces, at most one row each; it
     runs in the platform context, without parameters. A workspace without a row has nothing to measure: its rules rest.
-    ``page`` is the address below ``/w/<tenant>/`` that shows the rows behind the number, such as ``deals/?stale=yes``.
+    ``page`` is the address below ``/w/<tenant>/`` that shows the rows behind the number, such as ``deals/?stale=yes``,
+    and ``page_permission`` what it takes to open it: others get no link.
     """
 
     code: str
@@ -36,6 +37,7 @@ class Metric:
     unit: Unit
     sql: str
     page: str = ""
+    page_permission: str = ""
 
 
 _registry: dict[str, Metric] = {}

@@ -38,7 +38,7 @@ from pages.objects import (
 )
 from pages.templatetags.formats import count, local_time
 from pages.times import duration
-from rbac.requests import WorkspaceRequest, workspace_view
+from rbac.requests import Workspace, WorkspaceRequest, workspace_view
 from tenants.models import Tenant
 
 PAGE_SIZE = 50
@@ -149,7 +149,7 @@ def _detail_page(request: WorkspaceRequest, alert: Alert) -> shown.DetailPage:
         title=alert.rule_name,
         lead=alert.sentence,
         crumbs=[Crumb("Alerts", url("index", tenant))],
-        actions=_detail_actions(alert, tenant, may_edit=may_edit),
+        actions=_detail_actions(alert, request.workspace),
         definitions=_definitions(alert, tenant),
         deliveries=Table(
             caption="Messages of this alert",
@@ -163,10 +163,11 @@ def _detail_page(request: WorkspaceRequest, alert: Alert) -> shown.DetailPage:
     )
 
 
-def _detail_actions(alert: Alert, tenant: Tenant, *, may_edit: bool) -> list[Action]:
-    actions = []
-    if page := alert.declared_metric.page:
-        actions.append(Action("See what is behind it", f"/w/{tenant.slug}/{page}", icon="search"))
+def _detail_actions(alert: Alert, workspace: Workspace) -> list[Action]:
+    tenant, may_edit = workspace.tenant, workspace.may(EDIT)
+    metric, actions = alert.declared_metric, []
+    if metric.page and (not metric.page_permission or workspace.may(metric.page_permission)):
+        actions.append(Action("See what is behind it", f"/w/{tenant.slug}/{metric.page}", icon="search"))
     if may_edit:
         actions.append(Action("Edit the rule", url("rule", tenant, rule_id=alert.rule_id), icon="pencil"))
     if acknowledge_it := shown.acknowledge_action(alert, tenant, may_edit=may_edit):

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from audit.events import AuditExported
 from audit.models import Event
 from audit.permissions import VIEW
+from audit.redaction import Redactor, SeenEvent, reading, seen, streaming
 from audit.selectors import NEWEST_FIRST, EventFilters, code_words, codes_seen, events_of, target_kinds
 from audit.services import record
 from audit.wording import EventRow, event_row
@@ -36,7 +37,7 @@ _EMPTY = EmptyState(
 )  # a workspace is never without events: its provisioning is the first
 
 
-@workspace_view(VIEW)
+@workspace_view(VIEW, is_wide=True)
 @require_safe
 def events(request: InWorkspace) -> HttpResponse:
     """The newest events that fit the filters."""
@@ -44,11 +45,13 @@ def events(request: InWorkspace) -> HttpResponse:
     asked = Asked.of(request)
     wanted = _filters(asked, tenant)
     rows = rows_of(events_of(tenant.id, wanted), order=NEWEST_FIRST, cursor=asked.cursor, size=PAGE_SIZE)
+    with reading(request) as redactor:
+        lines = [event_row(seen(event, redactor), tenant.timezone) for event in rows.rows]
     status = 400 if asked.has_errors and not request.headers.get("HX-Request") else 200
-    return render(request, "audit/events.html", {"page": _page(asked, tenant, rows)}, status=status)
+    return render(request, "audit/events.html", {"page": _page(asked, tenant, rows, lines)}, status=status)
 
 
-@workspace_view(VIEW)
+@workspace_view(VIEW, is_wide=True)
 @require_safe
 def export(request: InWorkspace) -> HttpResponseBase:
     """Everything that fits the filters as CSV; the export is itself on record. Raises: InvalidInput for a bad filter."""
@@ -62,18 +65,18 @@ def export(request: InWorkspace) -> HttpResponseBase:
         AuditExported(target_label=workspace.tenant.name, filters=chosen[:300]), acting_user=workspace.actor
     )
     name = f"{workspace.tenant.slug}-audit-{timezone.now():%Y-%m-%d}"
-    return csv_response(name, _HEADS, _sheet_rows(request, wanted))
+    return csv_response(name, _HEADS, _sheet_rows(request, wanted, streaming(request)))
 
 
-def _sheet_rows(request: InWorkspace, wanted: EventFilters) -> Iterator[tuple[Any, ...]]:
+def _sheet_rows(request: InWorkspace, wanted: EventFilters, redactor: Redactor) -> Iterator[tuple[Any, ...]]:
     # Read after the view has returned and its context has ended, so the generator opens its own.
     workspace = request.workspace
-    with context.of_actor(workspace.actor, workspace.tenant.id):
+    with context.tenant_wide(workspace.tenant.id):
         for event in events_of(workspace.tenant.id, wanted).iterator(chunk_size=_BATCH):
-            yield _sheet_row(event)
+            yield _sheet_row(seen(event, redactor))
 
 
-def _sheet_row(event: Event) -> tuple[Any, ...]:
+def _sheet_row(event: SeenEvent) -> tuple[Any, ...]:
     at = event.at.astimezone(UTC).isoformat(timespec="microseconds")
     target = (event.target_kind, event.target_id, event.target_label)
     return (
@@ -96,7 +99,7 @@ def _filters(asked: Asked, tenant: TenantFacts) -> EventFilters:
     return EventFilters(tuple(codes), person, kind, since, until, tenant.timezone)
 
 
-def _page(asked: Asked, tenant: TenantFacts, rows: Rows[Event]) -> ListPage[EventRow]:
+def _page(asked: Asked, tenant: TenantFacts, rows: Rows[Event], lines: list[EventRow]) -> ListPage[EventRow]:
     table = Table(
         caption="Audit events, newest first",
         columns=[
@@ -105,7 +108,7 @@ def _page(asked: Asked, tenant: TenantFacts, rows: Rows[Event]) -> ListPage[Even
             Column("Concerns"),
             Column(f"When ({tenant.timezone})"),
         ],
-        rows=[event_row(event, tenant.timezone) for event in rows.rows],
+        rows=lines,
         row_template="audit/_event_row.html",
         count_label="Newest first",
         next_url=asked.pager(rows.next),

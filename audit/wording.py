@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit.models import EventColumns
+from audit.redaction import SeenEvent
 from audit.selectors import in_words
 from isolation.actors import ActorKind
 from pages.objects import Definition
@@ -30,7 +30,7 @@ class EventRow:
     details: list[Definition]
 
 
-def event_row(event: EventColumns, zone: str) -> EventRow:
+def event_row(event: SeenEvent, zone: str) -> EventRow:
     """The event in words, its time in ``zone``."""
     return EventRow(
         when=local_time(event.at, zone),
@@ -48,7 +48,7 @@ def actor_kind_words(kind: str) -> str:
     return _KINDS.get(kind, kind)
 
 
-def _details(event: EventColumns) -> list[Definition]:
+def _details(event: SeenEvent) -> list[Definition]:
     facts = {in_words(name): _shown(value) for name, value in event.facts.items()}
     known = {
         "Event": event.code,

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "rest_or_bulk",
     "thousand_tenants",
     "deals_page",
+    "signed_context",
 )
 USAGE = """\
 python -m benchmarks [NAME ...]            every benchmark, or those named

@@ -13,7 +13,7 @@ class CrmSyncConfig(AppConfig):
     name = "crm_sync"
 
     def ready(self) -> None:
-        from crm_sync import conf, events, metrics, permissions, provisioning  # noqa: F401  # importing registers them
+        from crm_sync import conf, events, metrics, permissions, personal, provisioning  # noqa: F401  # importing registers them
         from crm_sync.selectors import owner_ids_of
         from crm_sync.services.removal import REMOVALS_JOB
         from crm_sync.tasks import dispatch, prune, removals

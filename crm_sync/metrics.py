@@ -30,5 +30,6 @@ register(
             GROUP BY c.tenant_id
         """,
         page="settings/crm/",
+        page_permission="crm.view",
     )
 )

@@ -10,6 +10,8 @@ from uuid import UUID
 from isolation import permissions
 from isolation.errors import Forbidden
 
+LOWEST_LEVEL = 99  # below every role: whoever holds none can give none
+
 
 class ActorKind(StrEnum):
     """What sort of hand moved."""
@@ -25,6 +27,8 @@ class Actor:
 
     ``tenant_id`` is the workspace the rights hold in (None: operators and system jobs act in any).
     ``owner_ids`` are the CRM owners whose rows the actor sees; None means the whole workspace.
+    ``role`` is the member's base role; ``level`` the highest of all roles held (1 is the top), ``permissions`` their union,
+    ``sight`` the widest: "own", "team" or "everything".
     """
 
     kind: ActorKind
@@ -35,6 +39,8 @@ class Actor:
     role: str = ""
     permissions: frozenset[str] = field(default_factory=frozenset)
     owner_ids: tuple[int, ...] | None = None
+    level: int = LOWEST_LEVEL
+    sight: str = "own"
 
     @classmethod
     def system(cls, job: str) -> Self:
@@ -62,4 +68,10 @@ class Actor:
 def require(acting_user: Actor, code: str, tenant_id: int) -> None:
     """Refuse unless ``acting_user`` holds ``code`` in the workspace. Raises: Forbidden."""
     if not acting_user.may(code, tenant_id):
-        raise Forbidden(actor=acting_user.label, permission=code, meaning=permissions.get(code).sentence)
+        raise Forbidden(
+            actor=acting_user.label,
+            permission=code,
+            meaning=permissions.get(code).sentence,
+            acting_user=acting_user,
+            tenant_id=tenant_id,
+        )

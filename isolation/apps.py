@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 
 
 class IsolationConfig(AppConfig):
@@ -10,5 +11,7 @@ class IsolationConfig(AppConfig):
     def ready(self) -> None:
         from isolation import checks  # noqa: F401  # importing registers the checks
         from isolation.guard import install
+        from isolation.signing import keys_follow_settings
 
         connection_created.connect(install, dispatch_uid="isolation.guard")
+        post_migrate.connect(keys_follow_settings, sender=self, dispatch_uid="isolation.signing")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
-from django.db import connections, models
+from django.db import ProgrammingError, connections, models
 from django.utils.module_loading import autodiscover_modules
 
+from isolation import context
 from isolation.models import MirrorModel, SameTenantForeignKey, TenantModel
 from isolation.tasks import WalledTask
 
@@ -113,3 +115,20 @@ def _version_problems(major: int, minor: int) -> list[CheckMessage]:
         return []
     hint = f"Update to {major}.{SAFE_MINOR[major]}: older ones leak rows past row security through INSERT … ON CONFLICT."
     return [CheckWarning(f"PostgreSQL {major}.{minor} has a known leak.", hint=hint, id="isolation.W022")]
+
+
+@register(Tags.database)
+def contexts_are_accepted(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """What this process signs, the database believes: key, connection and clocks fit."""
+    if not databases or "default" not in databases:
+        return []
+    try:
+        with context.person(UUID(int=0)), connections["default"].cursor() as cursor:
+            cursor.execute("SELECT revops_user_id()")
+    except ProgrammingError as error:
+        told = getattr(error.__cause__, "diag", None)
+        hint = (told and told.message_hint) or "Run manage.py migrate --database owner."
+        return [Error(f"The database refuses contexts: {error}", hint=hint, id="isolation.E023")]
+    return []

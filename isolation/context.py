@@ -1,11 +1,13 @@
 """The one place that sets database context.
 
 The program's login has no right on any tenant table. A context takes one of four roles for one transaction and names
-what that role may see; both end with the transaction, so a pooled connection carries nothing over.
+what that role may see; both end with the transaction, so a pooled connection carries nothing over. What is named is signed for
+the role, this connection and now, because settings alone would stop a forgotten filter but not injected SQL.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -13,9 +15,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
+from isolation import signing
 from isolation.actors import Actor
+
+# How long a signed context may wait for its transaction, or clocks may differ. A transaction that has begun goes on.
+VALID_SECONDS = 60
+SET_CONTEXT = (
+    "SELECT set_config('revops.context', %s, true), set_config('revops.signature', %s, true), "
+    "set_config('role', %s, true)"
+)
 
 
 class Role(StrEnum):
@@ -38,14 +49,16 @@ class Context:
     user_id: UUID | None = None
     reason: str = ""
 
-    def settings(self) -> tuple[tuple[str, str], ...]:
-        """The transaction-local settings of this context, as (name, value)."""
+    def fields(self, backend_pid: int, valid_until: int) -> tuple[str, ...]:
+        """What is signed, in the order that the database reads; ``valid_until`` is in microseconds of the epoch."""
         return (
-            ("revops.tenant_id", "" if self.tenant_id is None else str(self.tenant_id)),
-            ("revops.owner_ids", "{" + ",".join(map(str, self.owner_ids)) + "}"),
-            ("revops.user_id", str(self.user_id or "")),
-            ("revops.reason", self.reason),
-            ("role", self.role.value),
+            self.role.value,
+            str(backend_pid),
+            str(valid_until),
+            "" if self.tenant_id is None else str(self.tenant_id),
+            "{" + ",".join(map(str, self.owner_ids)) + "}",
+            str(self.user_id or ""),
+            self.reason,
         )
 
 
@@ -73,10 +86,22 @@ def current_tenant_id() -> int | None:
 
 def _apply(context: Context) -> None:
     # set_config('role', …, true) is SET LOCAL ROLE; the whole context is one round trip.
-    names = context.settings()
-    calls = ", ".join("set_config(%s, %s, true)" for _ in names)
+    signature = ("", "")
+    if context.role is not Role.NONE:
+        signature = signing.signed(context.fields(*_validity()))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", [part for pair in names for part in pair])
+        cursor.execute(SET_CONTEXT, [*signature, context.role.value])
+
+
+def _validity() -> tuple[int, int]:
+    """Backend's process id, and the microsecond of the epoch up to which its transaction may have begun."""
+    if not settings.DATABASE_IS_POOLED:
+        return connection.connection.info.backend_pid, time.time_ns() // 1000 + VALID_SECONDS * 1_000_000
+    # Whom a pooler answers for is known only inside the transaction; as that asks anyway, the context fits no other one.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid(), (extract(epoch FROM now()) * 1000000)::bigint")
+        pid, began = cursor.fetchone() or (0, 0)
+    return pid, began
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Concatenate, ParamSpec, Protocol, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import SimpleTemplateResponse
 
 from isolation import context
@@ -50,7 +51,9 @@ class InWorkspace(HttpRequest):
 
 
 Resolver = Callable[[HttpRequest, str], WorkspaceFacts]
+Landing = Callable[[WorkspaceFacts], str]
 _resolvers: list[Resolver] = []
+_landings: list[Landing] = []
 
 
 def register_resolver(resolver: Resolver) -> None:
@@ -63,13 +66,20 @@ def workspace_of(request: HttpRequest, slug: str) -> Any:
     return _resolvers[0](request, slug)
 
 
+def register_landing(landing: Landing) -> None:
+    """``landing(workspace)`` gives the address of the first page that this member may open, "" where there is none."""
+    _landings[:] = [landing]
+
+
 def workspace_view(
-    permission: str, *, is_inside: bool = True
+    permission: str, *, is_inside: bool = True, is_front: bool = False, is_wide: bool = False
 ) -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Make ``view(request, …)`` a page of ``/w/<tenant>/``: signed in, member, holder of ``permission``, inside the wall.
 
     The page is rendered inside the context too; what streams later opens its own. ``is_inside=False`` is for a view that
     waits for somebody else's server: it starts outside every context and transaction, and opens its own where it needs one.
+    ``is_front`` is for the page at the workspace's own address: members without its permission are led to a page of theirs.
+    ``is_wide`` is for what the permission opens as a whole, whatever owners the member sees: the page runs as ``tenant_wide``.
     """
 
     def decorate(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -80,15 +90,26 @@ def workspace_view(
             inside = cast(InWorkspace, request)
             inside.workspace = workspace_of(request, tenant)
             tenant_id = inside.workspace.tenant.id
+            if is_front and (elsewhere := _led_elsewhere(inside, permission)):
+                return redirect(elsewhere)
             require(inside.workspace.actor, permission, tenant_id)
-            wall = context.of_actor(inside.workspace.actor, tenant_id) if is_inside else nullcontext()
-            with wall:
+            with _wall(inside.workspace.actor, tenant_id, is_wide) if is_inside else nullcontext():
                 return _rendered(view(inside, *args, **kwargs))
 
         guarded.required_permission = permission  # type: ignore[attr-defined]  # the permission table's tests read it
         return guarded
 
     return decorate
+
+
+def _wall(actor: Actor, tenant_id: int, is_wide: bool) -> AbstractContextManager[context.Context]:
+    return context.tenant_wide(tenant_id) if is_wide else context.of_actor(actor, tenant_id)
+
+
+def _led_elsewhere(request: InWorkspace, permission: str) -> str:
+    if request.method not in ("GET", "HEAD") or request.workspace.may(permission):
+        return ""
+    return next((landing(request.workspace) for landing in _landings), "")
 
 
 def _rendered(response: HttpResponseBase) -> HttpResponseBase:

@@ -14,8 +14,9 @@ from django.db.backends.ddl_references import Statement
 from django.db.models import BaseConstraint, Model
 
 TENANT_ROLES = ("tenant_member", "tenant_wide")
-_IN_TENANT = "{column} = (SELECT revops_tenant_id())"
-_AMONG_OWNERS = "{column} = ANY ((SELECT revops_owner_ids())::bigint[])"
+# Each policy names its role: the functions accept a context that is signed for that role only (isolation/migrations/0003).
+_IN_TENANT = "{column} = (SELECT revops_tenant_id('{role}'))"
+_AMONG_OWNERS = "{column} = ANY ((SELECT revops_owner_ids('{role}'))::bigint[])"
 _FOR_A_REASON = "(SELECT revops_platform_reason()) IS NOT NULL"
 THIS_PERSON = "(SELECT revops_user_id())"
 
@@ -130,15 +131,12 @@ class TenantWall(_DatabaseOnlyConstraint):
         return [*grants, f"GRANT SELECT ON {table} TO person;"] if self.person else grants
 
     def _policies(self, table: str) -> list[str]:
-        in_tenant = _IN_TENANT.format(column=self.tenant_column)
-        among_owners = _AMONG_OWNERS.format(column=self.visible_through)
+        of_member = _IN_TENANT.format(column=self.tenant_column, role="tenant_member")
+        if self.visible_through:
+            of_member += f" AND {_AMONG_OWNERS.format(column=self.visible_through, role='tenant_member')}"
         policies = [
-            _policy(
-                table,
-                "tenant_member",
-                f"{in_tenant} AND {among_owners}" if self.visible_through else in_tenant,
-            ),
-            _policy(table, "tenant_wide", in_tenant),
+            _policy(table, "tenant_member", of_member),
+            _policy(table, "tenant_wide", _IN_TENANT.format(column=self.tenant_column, role="tenant_wide")),
             _policy(table, "platform", _FOR_A_REASON),
         ]
         if self.person:
@@ -192,7 +190,10 @@ class SameTenantReference(_DatabaseOnlyConstraint):
 
 
 class SharedRights(_DatabaseOnlyConstraint):
-    """What the bare login and the platform role may do with a table that belongs to no tenant; tenants' roles: nothing."""
+    """What the bare login and the platform role may do with a table that belongs to no tenant; tenants' roles: nothing.
+
+    Where the login may not read, the platform role reads for a reason only: taking the role is not enough.
+    """
 
     def __init__(self, *, name: str, login: str, platform: str) -> None:
         super().__init__(name=name)
@@ -210,15 +211,25 @@ class SharedRights(_DatabaseOnlyConstraint):
 
     def _statements(self, model: type[Model]) -> list[str]:
         table = model._meta.db_table
-        return [
+        rights = [
             f"REVOKE ALL ON {table} FROM PUBLIC, revops_app;",
             f"GRANT {self.login} ON {table} TO revops_app;",
             f"GRANT {self.platform} ON {table} TO platform;",
+        ]
+        return rights if "SELECT" in self.login else [*rights, *self._policies(table)]
+
+    def _policies(self, table: str) -> list[str]:
+        return [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
+            f"CREATE POLICY {table}_login ON {table} FOR INSERT TO revops_app WITH CHECK (true);",
+            _policy(table, "platform", _FOR_A_REASON),
         ]
 
     def _undo(self, model: type[Model]) -> list[str]:
         table = model._meta.db_table
         return [
+            *(f"DROP POLICY IF EXISTS {table}_{role} ON {table};" for role in ("login", "platform")),
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;",
             f"REVOKE ALL ON {table} FROM platform;",
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO revops_app;",
         ]

@@ -7,4 +7,4 @@ class OperationsConfig(AppConfig):
     name = "operations"
 
     def ready(self) -> None:
-        from operations import events, permissions, tasks  # noqa: F401  # importing registers them
+        from operations import events, permissions, personal, tasks  # noqa: F401  # importing registers them

@@ -47,17 +47,3 @@ class ItemClosedByHand(AuditEvent):
     personal: ClassVar = frozenset[str]()
 
     kind: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContactDataRead(AuditEvent):
-    """Unmasked contact data left the database for a person's eyes or file. Names the items, never their contents."""
-
-    code: ClassVar = "operations.contact_data_read"
-    target_kind: ClassVar = "priority_item"
-    sentence: ClassVar = "Contact data of {count} items of the priority queue was {how}"
-    personal: ClassVar = frozenset[str]()
-
-    count: int
-    how: str
-    items: list[str]

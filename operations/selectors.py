@@ -1,4 +1,4 @@
-"""Reads of the priority queue. Contact data leaves this module masked, unless the reader may see it."""
+"""Reads of the priority queue. Contact data leaves this module through the reader's redactor."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from isolation.actors import Actor
-from operations import masking
 from operations.models import ItemState, PriorityItem
-from operations.permissions import FULL_ACCESS
 from operations.scoring import WEIGHTS
+from rbac.redaction.reading import Redactor
 
 
 @dataclass(frozen=True)
 class QueueItem:
-    """An item as its reader may see it; ``is_masked`` says which of the two it is."""
+    """An item as its reader may see it."""
 
     id: UUID
     kind: str
@@ -34,7 +32,6 @@ class QueueItem:
     scored_at: datetime | None
     reviewed_at: datetime | None
     reviewed_by: str
-    is_masked: bool
 
 
 @dataclass(frozen=True)
@@ -72,22 +69,18 @@ def open_item_count(tenant_id: int) -> int:
     return PriorityItem.objects.filter(tenant_id=tenant_id, state=ItemState.OPEN).count()
 
 
-def sees_contacts(actor: Actor, tenant_id: int) -> bool:
-    """Whether this actor reads contact data unmasked."""
-    return actor.may(FULL_ACCESS, tenant_id)
-
-
-def seen_by(actor: Actor, item: PriorityItem) -> QueueItem:
-    """The item as ``actor`` may see it. Whoever shows an unmasked one records it (``services.contact_read_record``)."""
-    is_masked = not sees_contacts(actor, item.tenant_id)
+def seen(item: PriorityItem, redactor: Redactor) -> QueueItem:
+    """The item as the redactor's reader may see it."""
+    see = redactor.row(item.id)
     return QueueItem(
         id=item.id,
         kind=item.kind,
-        subject=item.subject_masked if is_masked else item.subject,
-        message_snippet=masking.redact(item.message_snippet) if is_masked else item.message_snippet,
-        contact_name=masking.redact(item.contact_name) if is_masked else item.contact_name,
-        contact_mobile=masking.mask_mobile(item.contact_mobile) if is_masked else item.contact_mobile,
-        contact_email=masking.mask_email(item.contact_email) if is_masked else item.contact_email,
+        # The stored mask, because it is what a masked reader's search runs over.
+        subject=item.subject_masked if see.is_masking else see.text(item.subject),
+        message_snippet=see.text(item.message_snippet),
+        contact_name=see.text(item.contact_name),
+        contact_mobile=see.phone(item.contact_mobile),
+        contact_email=see.email(item.contact_email),
         score=item.score,
         parts={name: weight * getattr(item, name) for name, weight in WEIGHTS.items()},
         state=item.state,
@@ -95,5 +88,4 @@ def seen_by(actor: Actor, item: PriorityItem) -> QueueItem:
         scored_at=item.scored_at,
         reviewed_at=item.reviewed_at,
         reviewed_by=item.reviewed_by,
-        is_masked=is_masked,
     )

@@ -16,11 +16,12 @@ from audit.services import record
 from isolation import context, jobs
 from isolation.actors import Actor, require
 from isolation.errors import InvalidInput
-from operations import masking, permissions
+from operations import permissions
 from operations.errors import ItemClosed
-from operations.events import ContactDataRead, ItemClosedByHand, ItemCreated, ItemReviewed, ItemsImported
+from operations.events import ItemClosedByHand, ItemCreated, ItemReviewed, ItemsImported
 from operations.models import LONGEST, ItemKind, ItemState, PriorityItem, contact_key
 from operations.scoring import JOB
+from rbac.redaction import masks
 
 BATCH = 1000
 # A clock that runs a little ahead of ours is no reason to refuse an item.
@@ -99,7 +100,7 @@ class NewItem:
             tenant_id=tenant_id,
             kind=self.kind,
             subject=self.subject.strip(),
-            subject_masked=masking.redact(self.subject.strip()),
+            subject_masked=masks.text(self.subject.strip()),
             message_snippet=self.message_snippet.strip(),
             contact_name=self.contact_name.strip(),
             contact_mobile=self.contact_mobile.strip(),
@@ -169,11 +170,3 @@ def item_close(*, item: PriorityItem, acting_user: Actor) -> PriorityItem:
     event = ItemClosedByHand(target_id=str(item.id), kind=item.kind)
     record(event, acting_user=acting_user, tenant_id=item.tenant_id)
     return item
-
-
-def contact_read_record(*, tenant_id: int, item_ids: list[str], how: str, acting_user: Actor) -> None:
-    """Record that unmasked contact data of these items was ``how`` (shown, exported), in events of bounded size."""
-    for start in range(0, len(item_ids), BATCH):
-        some = item_ids[start : start + BATCH]
-        event = ContactDataRead(count=len(some), how=how, items=some)
-        record(event, acting_user=acting_user, tenant_id=tenant_id)

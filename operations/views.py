@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from isolation.actors import require
 from isolation.errors import InvalidInput, NotFound
 from operations import permissions, selectors, services, shown
 from operations.models import ItemKind, ItemState, PriorityItem
+from operations.personal import QUEUE_CONTACTS
 from operations.scoring import WEIGHTS
 from operations.selectors import HIGHEST_FIRST, QueueFilters, QueueItem
 from operations.shown import url
@@ -27,6 +29,7 @@ from pages.keyset import Rows, rows_of
 from pages.objects import Column, Crumb, EmptyState, Table
 from pages.sheets import csv_response
 from pages.templatetags.formats import count
+from rbac.redaction.reading import Door, Redactor, reading, streaming
 from rbac.requests import Workspace, WorkspaceRequest, workspace_view
 
 PAGE_SIZE = 50
@@ -54,11 +57,20 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
         cursor=asked.cursor,
         size=PAGE_SIZE,
     )
-    items = [selectors.seen_by(workspace.actor, item) for item in rows.rows]
-    _record_read(workspace, items, "shown")
+    with _reading(request) as redactor:
+        items = [selectors.seen(item, redactor) for item in rows.rows]
     status = 400 if asked.has_errors and not request.headers.get("HX-Request") else 200
     page = _queue_page(workspace, asked, rows, items)
     return render(request, "operations/queue.html", {"page": page}, status=status)
+
+
+def _reading(request: WorkspaceRequest) -> AbstractContextManager[Redactor]:
+    workspace, door = request.workspace, Door.of(request)
+    return reading(QUEUE_CONTACTS, acting_user=workspace.actor, tenant_id=workspace.tenant.id, door=door)
+
+
+def _sees_contacts(workspace: Workspace) -> bool:
+    return QUEUE_CONTACTS.seen_by(workspace.actor, workspace.tenant.id)
 
 
 def _filters(asked: Asked, workspace: Workspace) -> QueueFilters:
@@ -71,7 +83,7 @@ def _filters(asked: Asked, workspace: Workspace) -> QueueFilters:
         kinds=tuple(kinds),
         min_score=float(least or 0),
         search=search,
-        is_masked=not selectors.sees_contacts(workspace.actor, workspace.tenant.id),
+        is_masked=not _sees_contacts(workspace),
     )
 
 
@@ -101,7 +113,7 @@ def _queue_page(
         lead=_lead(tenant.id),
         table=table,
         filters=asked.filters(),
-        note=_UNMASKED if selectors.sees_contacts(workspace.actor, tenant.id) else _MASKED,
+        note=_UNMASKED if _sees_contacts(workspace) else _MASKED,
     )
 
 
@@ -122,13 +134,6 @@ def _empty(asked: Asked) -> EmptyState:
     )
 
 
-def _record_read(workspace: Workspace, items: list[QueueItem], how: str) -> None:
-    unmasked = [str(item.id) for item in items if not item.is_masked]
-    services.contact_read_record(
-        tenant_id=workspace.tenant.id, item_ids=unmasked, how=how, acting_user=workspace.actor
-    )
-
-
 @require_safe
 @workspace_view(permissions.VIEW)
 def export(request: WorkspaceRequest) -> HttpResponseBase:
@@ -138,27 +143,26 @@ def export(request: WorkspaceRequest) -> HttpResponseBase:
     wanted = _filters(asked, workspace)
     if asked.has_errors:
         raise InvalidInput(problem=" ".join(asked.filters().errors))
-    if selectors.sees_contacts(workspace.actor, workspace.tenant.id):
-        _record_export(workspace, wanted)
+    redactor = streaming(
+        QUEUE_CONTACTS, acting_user=workspace.actor, tenant_id=workspace.tenant.id, door=Door.of(request),
+        rows=_asked_for(workspace, wanted),
+    )  # fmt: skip
     name = f"{workspace.tenant.slug}-queue-{timezone.now():%Y-%m-%d}"
-    return csv_response(name, _EXPORT_HEADS, _sheet_rows(workspace, wanted))
+    return csv_response(name, _EXPORT_HEADS, _sheet_rows(workspace, wanted, redactor))
 
 
-def _record_export(workspace: Workspace, wanted: QueueFilters) -> None:
-    ids = selectors.queue_of(workspace.tenant.id, wanted).values_list("id", flat=True)
-    services.contact_read_record(
-        tenant_id=workspace.tenant.id,
-        item_ids=list(map(str, ids)),
-        how="exported",
-        acting_user=workspace.actor,
-    )
+def _asked_for(workspace: Workspace, wanted: QueueFilters) -> list[str]:
+    """The ids that go into the record of an unmasked export; a masked one has none."""
+    if not _sees_contacts(workspace):
+        return []
+    return [str(pk) for pk in selectors.queue_of(workspace.tenant.id, wanted).values_list("id", flat=True)]
 
 
-def _sheet_rows(workspace: Workspace, wanted: QueueFilters) -> Iterator[tuple[Any, ...]]:
+def _sheet_rows(workspace: Workspace, wanted: QueueFilters, redactor: Redactor) -> Iterator[tuple[Any, ...]]:
     # Read after the view has returned and its context has ended, so the generator opens its own.
     with context.of_actor(workspace.actor, workspace.tenant.id):
         for item in selectors.queue_of(workspace.tenant.id, wanted).iterator(chunk_size=_BATCH):
-            yield _sheet_row(selectors.seen_by(workspace.actor, item))
+            yield _sheet_row(selectors.seen(item, redactor))
 
 
 def _sheet_row(item: QueueItem) -> tuple[Any, ...]:
@@ -174,8 +178,8 @@ def detail(request: WorkspaceRequest, item_id: UUID) -> HttpResponse:
     """One item: why its score is what it is, and whom to call."""
     workspace = request.workspace
     tenant, may_review = workspace.tenant, workspace.may(permissions.REVIEW)
-    item = selectors.seen_by(workspace.actor, _one(workspace, item_id))
-    _record_read(workspace, [item], "shown")
+    with _reading(request) as redactor:
+        item = selectors.seen(_one(workspace, item_id), redactor)
     actions = [
         shown.review_action(item, tenant, may_review=may_review),
         shown.close_action(item, tenant, may_review=may_review),

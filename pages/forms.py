@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django import forms
 from django.db import transaction
 
+from isolation import refusals
 from isolation.errors import DomainError, Forbidden
 
 
@@ -23,6 +24,7 @@ def carried_out(form: forms.Form, write: Callable[[], object]) -> bool:
     except Forbidden:
         raise
     except DomainError as refusal:
+        refusals.tell(refusal)
         form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
         return False
     return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.urls import URLPattern, path
@@ -10,11 +12,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm_sync.personal import CRM_CONTACTS
 from isolation.errors import InvalidInput
 from pipeline.filters import DealState, Hygiene, SortKey
 from pipeline.models import Band
 from pipeline.selectors import deal_detail, deal_filters_of, deals_visible
 from rbac.api import CURSOR, PAGE_SIZE, REFUSALS, WorkspaceAPIView, page_response, paged
+from rbac.redaction.reading import Door, Redactor, reading
 
 _SORTS = [sign + key.value for key in SortKey for sign in ("", "-")]
 _FILTERS = [
@@ -102,6 +106,11 @@ class DealDetailSerializer(serializers.Serializer[Any]):
     activities = ActivitySerializer(many=True)
 
 
+def _reading(view: WorkspaceAPIView, request: Request) -> AbstractContextManager[Redactor]:
+    workspace, door = view.workspace, Door.of(request._request)
+    return reading(CRM_CONTACTS, acting_user=workspace.actor, tenant_id=workspace.tenant.id, door=door)
+
+
 class DealsView(WorkspaceAPIView):
     """The deals that the member sees."""
 
@@ -120,10 +129,14 @@ class DealsView(WorkspaceAPIView):
         page = deals_visible(
             parsed.filters, tenant_id=own.id, cursor=cursor, size=PAGE_SIZE, is_counted=False
         )
+        with _reading(self, request) as redactor:
+            rows = [
+                replace(row, next_step=redactor.row(row.external_id).text(row.next_step)) for row in page.rows
+            ]
         return page_response(
             request,
             DealSerializer,
-            page.rows,
+            rows,
             next_=page.next_cursor or "",
             previous=page.previous_cursor or "",
         )
@@ -137,7 +150,9 @@ class DealView(WorkspaceAPIView):
     @extend_schema(operation_id="deals_read", responses={200: DealDetailSerializer, **REFUSALS})
     def get(self, request: Request, tenant: str, external_id: str) -> Response:
         """The deal of that CRM id, with its score's parts, history and activities."""
-        return Response(DealDetailSerializer(deal_detail(self.workspace.tenant.id, external_id)).data)
+        with _reading(self, request) as redactor:
+            found = deal_detail(self.workspace.tenant.id, external_id, redactor)
+        return Response(DealDetailSerializer(found).data)
 
 
 urlpatterns: list[URLPattern] = [

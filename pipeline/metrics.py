@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alerts.registry import Metric, Unit, register
+from pipeline.permissions import VIEW
 
 STALE_SHARE = Metric(
     code="pipeline.stale_share",
@@ -13,6 +14,7 @@ STALE_SHARE = Metric(
         FROM pipeline_pipelinesummary GROUP BY tenant_id HAVING sum(deals) > 0
     """,
     page="deals/?hygiene=stale",
+    page_permission=VIEW,
 )
 BUILD_FAILURES = Metric(
     code="pipeline.build_failures",
@@ -23,6 +25,7 @@ BUILD_FAILURES = Metric(
         FROM pipeline_datasetbuild WHERE finished_at >= now() - interval '24 hours' GROUP BY tenant_id
     """,
     page="datasets/",
+    page_permission=VIEW,
 )
 register(STALE_SHARE)
 register(BUILD_FAILURES)

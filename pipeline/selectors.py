@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import connection
 from django.db.models import Q
@@ -19,6 +19,7 @@ from pipeline.cursors import Cursor
 from pipeline.filters import DealFilters, FilterFacts, Parameters, ParsedFilters, parse
 from pipeline.listing import DealQuery, DealRow
 from pipeline.models import Band, BuildState, DatasetBuild, DealHealth, RecentChange
+from rbac.redaction.reading import Redactor
 from tenants.models import Crm
 from tenants.selectors import settings_of
 from tenants.settings_schema import TenantSettings
@@ -205,22 +206,41 @@ def recent_moves(tenant_id: int, *, at_most: int) -> list[Move]:
 
 @dataclass(frozen=True)
 class DealContact:
-    """A contact's part in a deal; the contact is None while the CRM's reference dangles or the reader may not see it."""
+    """A contact's part in a deal, as its reader may see the person; ``name`` is None while the CRM's reference dangles or is not theirs to see."""
 
-    role: ContactRole
-    contact: Contact | None
+    role: str
+    is_primary: bool
+    name: str | None
+    title: str
+    email: str
+    is_masked: bool
+
+
+@dataclass(frozen=True)
+class DealActivity:
+    """A task, event, call, meeting, mail or note about a deal, as its reader may see it."""
+
+    kind: str
+    subject: str
+    status: str
+    happens_on: date | None
+    is_closed: bool
 
 
 @dataclass(frozen=True)
 class DealDetail:
-    """Everything that one deal's page shows; the newest of history and activities, ``CHILDREN_SHOWN`` of each."""
+    """Everything that one deal's page shows; the newest of history and activities, ``CHILDREN_SHOWN`` of each.
+
+    ``next_step``, activities and contacts are as the reader may see them: take them from here, not from the deal.
+    """
 
     deal: Opportunity
+    next_step: str
     owner: Owner | None
     account: Account | None
     health: DealHealth | None
     history: Sequence[StageChange]
-    activities: Sequence[Activity]
+    activities: Sequence[DealActivity]
     contacts: Sequence[DealContact]
 
 
@@ -233,11 +253,12 @@ def deal_named(tenant_id: int, external_id: str) -> Opportunity:
     return deal
 
 
-def deal_detail(tenant_id: int, external_id: str) -> DealDetail:
-    """One deal with what belongs to it. Raises: NotFound."""
+def deal_detail(tenant_id: int, external_id: str, redactor: Redactor) -> DealDetail:
+    """One deal with what belongs to it, as the redactor's reader may see it. Raises: NotFound."""
     deal = deal_named(tenant_id, external_id)
     return DealDetail(
         deal=deal,
+        next_step=redactor.row(deal.external_id).text(deal.next_step),
         owner=Owner.objects.filter(tenant_id=tenant_id, id=deal.owner_id).first(),
         account=Account.objects.filter(tenant_id=tenant_id, id=deal.account_id).first(),
         health=DealHealth.objects.filter(tenant_id=tenant_id, opportunity_id=deal.id).first(),
@@ -246,22 +267,44 @@ def deal_detail(tenant_id: int, external_id: str) -> DealDetail:
                 "-changed_at", "-id"
             )[:CHILDREN_SHOWN]
         ),
-        activities=list(
-            Activity.objects.filter(tenant_id=tenant_id, opportunity_id=deal.id).order_by(
-                "-happens_on", "-id"
-            )[:CHILDREN_SHOWN]
-        ),
-        contacts=_contacts_of(deal),
+        activities=_activities_of(deal, redactor),
+        contacts=_contacts_of(deal, redactor),
     )
 
 
-def _contacts_of(deal: Opportunity) -> list[DealContact]:
+def _activities_of(deal: Opportunity, redactor: Redactor) -> list[DealActivity]:
+    found = Activity.objects.filter(tenant_id=deal.tenant_id, opportunity_id=deal.id)
+    return [
+        DealActivity(
+            kind=each.kind,
+            subject=redactor.row(each.external_id).text(each.subject),
+            status=each.status,
+            happens_on=each.happens_on,
+            is_closed=each.is_closed,
+        )
+        for each in found.order_by("-happens_on", "-id")[:CHILDREN_SHOWN]
+    ]
+
+
+def _contacts_of(deal: Opportunity, redactor: Redactor) -> list[DealContact]:
     roles = ContactRole.objects.filter(tenant_id=deal.tenant_id, opportunity_id=deal.id)
     shown = list(roles.order_by("-is_primary", "id")[:CHILDREN_SHOWN])
     people = Contact.objects.filter(tenant_id=deal.tenant_id).in_bulk(
         [role.contact_id for role in shown if role.contact_id]
     )
-    return [DealContact(role, people.get(role.contact_id)) for role in shown]
+    return [_contact_of(role, people.get(role.contact_id), redactor) for role in shown]
+
+
+def _contact_of(role: ContactRole, person: Contact | None, redactor: Redactor) -> DealContact:
+    see = redactor.row(person.external_id if person else role.external_id)
+    return DealContact(
+        role=see.text(role.role),
+        is_primary=role.is_primary,
+        name=see.text(person.name) if person else None,
+        title=see.text(person.title) if person else "",
+        email=see.email(person.email) if person else "",
+        is_masked=see.is_masking,
+    )
 
 
 # Datasets

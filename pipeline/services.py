@@ -75,8 +75,9 @@ def datasets_refresh(
 ) -> list[DatasetBuild]:
     """Bring every dataset up to date after these deals changed (None: look at all), at once, in this process.
 
-    Raises: BuildFailed, after queueing a whole rebuild that repairs what this one left out.
+    Raises: Forbidden; BuildFailed, after queueing a whole rebuild that repairs what this one left out.
     """
+    require(acting_user, permissions.REBUILD, tenant_id)
     if deal_ids is not None and len(deal_ids) > MOST_DEALS_AT_ONCE:
         deal_ids = None
     kind = BuildKind.FULL if deal_ids is None else BuildKind.INCREMENTAL

@@ -7,8 +7,22 @@ class RbacConfig(AppConfig):
     name = "rbac"
 
     def ready(self) -> None:
+        from django.db.models.signals import post_migrate
+
+        from audit import redaction
+        from isolation import refusals
         from isolation.requests import register_resolver
-        from rbac import events, provisioning  # noqa: F401  # importing registers them
+        from rbac import checks, events, permissions, provisioning  # noqa: F401  # importing registers them
+        from rbac.catalogue import seed_after_migrate
+        from rbac.denials import record_denied
+        from rbac.guards import check_base_role, keep_base_role
+        from rbac.redaction.log_readers import REDACTORS
         from rbac.requests import workspace_of
+        from tenants.hooks import after_role_change, check_role_changes
 
         register_resolver(workspace_of)
+        redaction.register(REDACTORS)
+        post_migrate.connect(seed_after_migrate, sender=self)
+        check_role_changes(check_base_role)
+        after_role_change(keep_base_role)
+        refusals.listen(record_denied)

@@ -1,17 +1,111 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
-from isolation.errors import DomainError
-
-
-class ReportingCycle(DomainError):
-    code = "rbac.reporting_cycle"
-    sentence = "{manager} already reports to {member}, directly or through others. Choose a manager outside that team."
-    field = "manager"
+from isolation.actors import Actor
+from isolation.errors import DomainError, Forbidden
 
 
 class ApiSwitchedOff(DomainError):
     code = "rbac.api_switched_off"
     status = HTTPStatus.FORBIDDEN
     sentence = "The API is switched off for {tenant}. An admin can switch it on in the workspace's settings."
+
+
+class DeniedChange(DomainError):
+    """A refusal that stays on record: who tried, in which workspace, and to whom or what (``target``: id and label)."""
+
+    def __init__(
+        self, *, acting_user: Actor, tenant_id: int, target: tuple[str, str] = ("", ""), **facts: Any
+    ) -> None:
+        super().__init__(
+            actor=acting_user.label, acting_user=acting_user, tenant_id=tenant_id, target=target, **facts
+        )
+
+
+class ReportingCycle(DeniedChange):
+    code = "rbac.reporting_cycle"
+    sentence = "{manager} already reports to {member}, directly or through others. Choose a manager outside that team."
+    field = "manager"
+
+
+class RoleTooHigh(DeniedChange, Forbidden):
+    code = "rbac.role_too_high"
+    sentence = (
+        "{actor} may not give, change or take the role “{role}” (level {level}): only roles below the own level ({own}) can be. "
+        "Ask somebody with a higher role; admins are made and unmade by the vendor's staff."
+    )
+
+
+class RightsNotHeld(DeniedChange, Forbidden):
+    code = "rbac.rights_not_held"
+    sentence = (
+        "{actor} may not make a role that holds more than {actor} does: {rights}. Leave that out of the role, "
+        "or ask somebody who holds it."
+    )
+
+
+class OwnRoles(DeniedChange, Forbidden):
+    code = "rbac.own_roles"
+    sentence = "Nobody gives themselves a role, {actor} included. Ask somebody with a higher role."
+
+
+class DutiesConflict(DeniedChange):
+    code = "rbac.duties_conflict"
+    sentence = (
+        "{member} cannot be “{role}” and “{other}” at the same time: {reason}. "
+        "End one of the two first, or choose times that do not overlap."
+    )
+    field = "role"
+
+
+class RoleInUse(DeniedChange):
+    code = "rbac.role_in_use"
+    sentence = "“{role}” is held by {holders} and cannot be archived. Take it from them first: the people's list shows who they are."
+
+
+class RoleChangedMeanwhile(DeniedChange):
+    code = "rbac.role_changed_meanwhile"
+    sentence = "{by} changed “{role}” while you were at it, and nothing of yours was saved. Open the role anew and change it again."
+
+
+class RoleArchived(DeniedChange):
+    code = "rbac.role_archived"
+    sentence = (
+        "“{role}” is archived: nobody can hold or change it any more. Choose another role, or make a new one."
+    )
+    field = "role"
+
+
+class RoleNameTaken(DeniedChange):
+    code = "rbac.role_name_taken"
+    sentence = "There is a role called “{name}” already, or one that reads alike. Choose another name."
+    field = "name"
+
+
+class RoleHeldAlready(DeniedChange):
+    code = "rbac.role_held_already"
+    sentence = "{member} holds “{role}” in that time already. End that grant first, or choose another time."
+    field = "role"
+
+
+class MemberNotActive(DeniedChange):
+    code = "rbac.member_not_active"
+    sentence = "{member} is deactivated and cannot be given a role. Let the person in again first."
+
+
+class GrantEnded(DeniedChange):
+    code = "rbac.grant_ended"
+    sentence = (
+        "That grant of “{role}” to {member} has ended already. Open the page anew to see what is in force."
+    )
+
+
+class TrialStaffRefused(DomainError):
+    code = "rbac.trial_staff_refused"
+    status = HTTPStatus.FORBIDDEN
+    sentence = (
+        "Test accounts are not made where real people work, and these settings are a server's. "
+        "Try it on a machine of your own (`make up`); here, add people on the workspace's page People."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django import forms
@@ -14,8 +14,13 @@ from tenants.services import roles_of
 _REASON = "Say why, in a few words: the reason stays in the audit log."
 
 
-def _role_field(tenant: Tenant) -> forms.ChoiceField:
-    return forms.ChoiceField(label="Role", choices=[(role.value, role.label) for role in roles_of(tenant)])
+def _role_field(tenant: Tenant, offered: Collection[RoleCode] | None) -> forms.ChoiceField:
+    field = forms.ChoiceField(label="Role", choices=[(role.value, role.label) for role in roles_of(tenant)])
+    if offered is not None and set(offered) != set(roles_of(tenant)):
+        # Only shown less: whoever sends another role gets the service's sentence, and the attempt is on record.
+        field.widget.choices = [(role.value, role.label) for role in offered]
+        field.help_text = "Roles at or above your own are given by somebody with a higher one; admins by the vendor's staff."
+    return field
 
 
 def _manager_field(candidates: Iterable[Member]) -> forms.ChoiceField:
@@ -27,11 +32,18 @@ def _manager_field(candidates: Iterable[Member]) -> forms.ChoiceField:
 
 
 class RoleForm(forms.Form):
-    """What a member is."""
+    """What a member is. ``offered`` are the roles to choose from; None: every role of the workspace."""
 
-    def __init__(self, data: QueryDict | None, *, tenant: Tenant, current: str = "") -> None:
+    def __init__(
+        self,
+        data: QueryDict | None,
+        *,
+        tenant: Tenant,
+        current: str = "",
+        offered: Collection[RoleCode] | None = None,
+    ) -> None:
         super().__init__(data, initial={"role": current})
-        self.fields["role"] = _role_field(tenant)
+        self.fields["role"] = _role_field(tenant, offered)
 
     @property
     def role(self) -> RoleCode:
@@ -72,8 +84,11 @@ class MemberForm(RoleForm):
 class AddForm(MemberForm):
     """A new member with a place in the reporting tree."""
 
-    def __init__(self, data: QueryDict | None, *, tenant: Tenant, candidates: Iterable[Member]) -> None:
-        super().__init__(data, tenant=tenant)
+    def __init__(
+        self, data: QueryDict | None, *, tenant: Tenant, candidates: Iterable[Member],
+        offered: Collection[RoleCode] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(data, tenant=tenant, offered=offered)
         self.candidates = {str(member.id): member for member in candidates}
         self.fields["manager"] = _manager_field(self.candidates.values())
 

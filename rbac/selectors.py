@@ -10,9 +10,10 @@ from django.db.models.functions import Coalesce, Lower, NullIf
 
 from isolation import context
 from isolation.actors import Actor, ActorKind
-from rbac.models import ReportingLine, ReportingPath
-from rbac.roles import ROLE_PERMISSIONS, WHOLE_WORKSPACE
-from tenants.models import Member, RoleCode
+from rbac.held import holding, roles_held
+from rbac.models import ReportingLine, ReportingPath, Sight
+from rbac.standing import standing_of
+from tenants.models import Member
 
 OwnerSource = Callable[[int, Sequence[UUID]], list[int]]
 _owner_sources: list[OwnerSource] = []
@@ -29,20 +30,20 @@ def team_of(member: Member) -> list[UUID]:
     return [member.id, *below.values_list("descendant_id", flat=True)]
 
 
-def visible_owner_ids(member: Member) -> tuple[int, ...] | None:
+def visible_owner_ids(member: Member, sight: Sight) -> tuple[int, ...] | None:
     """The CRM owners whose rows ``member`` sees; None for the whole workspace. Needs the tenant-wide context."""
-    if member.role in WHOLE_WORKSPACE:
+    if sight is Sight.EVERYTHING:
         return None
-    people = team_of(member) if member.role == RoleCode.SALES_MANAGER else [member.id]
+    people = team_of(member) if sight is Sight.TEAM else [member.id]
     return tuple(owner for source in _owner_sources for owner in source(member.tenant_id, people))
 
 
 def actor_of(member: Member) -> Actor:
-    """The member as acting user, rights and visibility judged now. Opens a tenant-wide context where it needs one."""
-    owner_ids: tuple[int, ...] | None = None
-    if member.role not in WHOLE_WORKSPACE:
-        with context.tenant_wide(member.tenant_id):
-            owner_ids = visible_owner_ids(member)
+    """The member as acting user: what all roles held now add up to, and whom that shows. Opens a tenant-wide context."""
+    with context.tenant_wide(member.tenant_id):
+        held = roles_held([member])[member.id]
+        standing = standing_of([one.role for one in held])
+        owner_ids = visible_owner_ids(member, standing.sight)
     return Actor(
         kind=ActorKind.PERSON,
         label=member.email,
@@ -50,19 +51,24 @@ def actor_of(member: Member) -> Actor:
         member_id=member.id,
         tenant_id=member.tenant_id,
         role=member.role,
-        permissions=ROLE_PERMISSIONS[RoleCode(member.role)],
+        permissions=standing.permissions,
         owner_ids=owner_ids,
+        level=standing.level,
+        sight=standing.sight.value,
     )
 
 
 def people_of(
     tenant_id: int, *, search: str = "", role: str = "", is_active: bool | None = None
 ) -> QuerySet[Member]:
-    """The workspace's members, each with ``label`` (to sort by), ``manager_id``, ``manager_name`` and ``manager_email``."""
+    """The workspace's members, each with ``label`` (to sort by), ``manager_id``, ``manager_name`` and ``manager_email``.
+
+    ``role`` asks for those who hold the role of that code, as base role or by a grant that has not ended.
+    """
     line = ReportingLine.objects.filter(tenant_id=tenant_id, member=OuterRef("pk"))
     wanted = Q(name__icontains=search) | Q(email__icontains=search) if search else Q()
     if role:
-        wanted &= Q(role=role)
+        wanted &= holding(role)
     if is_active is not None:
         wanted &= Q(is_active=is_active)
     people: QuerySet[Member] = Member.objects.filter(wanted, tenant_id=tenant_id)

@@ -45,7 +45,13 @@ def reporting_line_set(*, member: Member, manager: Member | None, acting_user: A
     # One change of a tree at a time: two moves at once could close a circle that neither sees.
     Tenant.objects.select_for_update(no_key=True).get(pk=member.tenant_id)
     if manager is not None and _is_below(manager, member):
-        raise ReportingCycle(manager=manager.email, member=member.email)
+        raise ReportingCycle(
+            acting_user=acting_user,
+            tenant_id=member.tenant_id,
+            target=(str(member.id), member.email),
+            manager=manager.email,
+            member=member.email,
+        )
     _move(member, manager)
     event = ReportingLineSet(
         target_id=str(member.id), target_label=member.email, manager=manager.email if manager else "nobody"

@@ -30,9 +30,11 @@ from pages.objects import (
 )
 from pages.templatetags.formats import local_date
 from rbac.forms import AddForm, DeactivateForm, ManagerForm, RoleForm
+from rbac.held import roles_held, roles_offered
 from rbac.requests import Workspace, WorkspaceRequest
 from rbac.selectors import manager_candidates, people_of
 from rbac.services import reporting_line_set
+from rbac.standing import built_in, may_touch
 from tenants.models import Member, RoleCode
 from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT, PEOPLE_VIEW
 from tenants.services import member_deactivate, member_invite, member_reactivate, member_role_change, roles_of
@@ -73,7 +75,7 @@ def people(request: WorkspaceRequest) -> HttpResponse:
     workspace = request.workspace
     asked = Asked.of(request)
     search = asked.text("q", "Search", placeholder="Name or e-mail")
-    role = asked.choice("role", "Role", {one.value: one.label for one in roles_of(workspace.tenant)})
+    role = asked.choice("role", "Role", {one.code: one.name for one in roles_offered(workspace.tenant)})
     state = asked.choice("state", "State", _STATES)
     sort = asked.sort(_ORDERS, "name")
     is_active = state == "active" if state else None
@@ -103,11 +105,13 @@ def _list_page(workspace: Workspace, asked: Asked, rows: Rows[Member], sort: str
         previous_url=asked.pager(rows.previous),
         empty=EmptyState("Nobody matches", "Take a filter away, or look for another part of the name.", icon="users"),
     )  # fmt: skip
-    add = Action("Add a person", _url(workspace, "add"), icon="plus", kind="primary")
+    buttons = [Action("Roles", _url(workspace, "roles"), icon="shield")]
+    if workspace.may(PEOPLE_EDIT):
+        buttons.append(Action("Add a person", _url(workspace, "add"), icon="plus", kind="primary"))
     return ListPage(
         title="People",
         lead="Who may open this workspace, as what, and who reports to whom.",
-        actions=[add] if workspace.may(PEOPLE_EDIT) else [],
+        actions=buttons,
         table=table,
         filters=asked.filters(),
     )
@@ -140,7 +144,9 @@ def add(request: WorkspaceRequest) -> HttpResponse:
     """A new member; somebody without an account gets a mail with the link to set a password."""
     workspace = request.workspace
     tenant = workspace.tenant
-    form = AddForm(_sent(request), tenant=tenant, candidates=manager_candidates(tenant.id))
+    form = AddForm(
+        _sent(request), tenant=tenant, candidates=manager_candidates(tenant.id), offered=_offered(workspace)
+    )
 
     def write() -> None:
         given = form.cleaned_data
@@ -167,6 +173,11 @@ def add(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "rbac/add.html", {"page": page, "form": form}, status=status)
 
 
+def _offered(workspace: Workspace) -> list[RoleCode]:
+    """The base roles that the reader may give."""
+    return [code for code in roles_of(workspace.tenant) if may_touch(workspace.actor, built_in(code))]
+
+
 def _sent(request: HttpRequest) -> QueryDict | None:
     """What was sent, also where it is empty; None where the form is only asked for."""
     return request.POST if request.method == "POST" else None
@@ -184,7 +195,8 @@ def person(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
 def role_change(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """Give the member another role."""
     member = _member(request, member_id)
-    form = RoleForm(request.POST, tenant=member.tenant, current=member.role)
+    offered = _offered(request.workspace)
+    form = RoleForm(request.POST, tenant=member.tenant, current=member.role, offered=offered)
     actor = request.workspace.actor
     if carried_out(form, lambda: member_role_change(member=member, role=form.role, acting_user=actor)):
         return _done(request, member, f"{member} is {form.role.label} now.")
@@ -246,7 +258,8 @@ def _person(
     deactivate_form: DeactivateForm | None = None,
 ) -> HttpResponse:  # fmt: skip
     workspace = request.workspace
-    may_edit, may_end = workspace.may(PEOPLE_EDIT), workspace.may(PEOPLE_DEACTIVATE)
+    may_edit, is_below = workspace.may(PEOPLE_EDIT), _is_below(workspace, member)
+    may_end = workspace.may(PEOPLE_DEACTIVATE) and is_below
     candidates = manager_candidates(member.tenant_id, besides=member.id)
     current: UUID | None = member.manager_id  # type: ignore[attr-defined]  # annotated by people_of
     refused = next((form for form in (role_form, manager_form, deactivate_form) if form), None)
@@ -256,30 +269,35 @@ def _person(
         crumbs=[Crumb("People", _url(workspace, "people"))],
         actions=_actions(workspace, member),
         facts=_facts(workspace, member),
-        role_form=(role_form or RoleForm(None, tenant=member.tenant, current=member.role))
-        if may_edit
+        role_form=(
+            role_form
+            or RoleForm(None, tenant=member.tenant, current=member.role, offered=_offered(workspace))
+        )
+        if may_edit and may_touch(workspace.actor, built_in(member.role))
         else None,
         manager_form=(manager_form or ManagerForm(None, candidates=candidates, current=current))
         if may_edit
         else None,
         deactivate_form=(deactivate_form or DeactivateForm()) if may_end and member.is_active else None,
-        urls={name: _url(workspace, name, member.id) for name in ("role", "manager", "deactivate")},
+        urls={
+            name: _url(workspace, name, member.id) for name in ("role", "manager", "deactivate", "standing")
+        },
     )
     return render(request, "rbac/person.html", {"page": page}, status=400 if refused else 200)
 
 
 def _actions(workspace: Workspace, member: Member) -> list[Action]:
-    if member.is_active or not workspace.may(PEOPLE_EDIT):
-        return []
-    return [
-        Action(
-            "Let in again",
-            _url(workspace, "reactivate", member.id),
-            icon="check",
-            method="post",
-            kind="primary",
-        )
-    ]
+    found = [Action("Roles and rights", _url(workspace, "standing", member.id), icon="shield")]
+    if not member.is_active and workspace.may(PEOPLE_EDIT) and _is_below(workspace, member):
+        address = _url(workspace, "reactivate", member.id)
+        found.append(Action("Let in again", address, icon="check", method="post", kind="primary"))
+    return found
+
+
+def _is_below(workspace: Workspace, member: Member) -> bool:
+    """Whether all roles of the member are below the reader's level."""
+    held = roles_held([member], also_later=True)[member.id]
+    return all(may_touch(workspace.actor, one.role) for one in held)
 
 
 def _facts(workspace: Workspace, member: Member) -> list[Definition]:

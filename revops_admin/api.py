@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
+from isolation import refusals
 from isolation.errors import DomainError, NotFound
 
 _NO_JSON = "The body cannot be read. Send JSON, such as {}, with the header Content-Type: application/json."
@@ -20,6 +21,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler: domain refusals and DRF's own, in one envelope; anything else stays a failure."""
     if isinstance(error, DomainError):
         set_rollback()
+        refusals.tell(error)
         return _problem(int(error.status), error.code, error.message, error.field)
     if isinstance(error, Http404):
         error = exceptions.NotFound()

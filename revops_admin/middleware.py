@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from isolation import refusals
 from isolation.errors import DomainError, InvalidInput
 
 _NUL = "The address holds the character NUL (%00), which nothing here can be called. Take it out."
@@ -41,7 +42,10 @@ class DomainErrors:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a DomainError; everything else stays a failure of the program."""
-        return self._refused(request, exception) if isinstance(exception, DomainError) else None
+        if not isinstance(exception, DomainError):
+            return None
+        refusals.tell(exception)
+        return self._refused(request, exception)
 
     def _refused(self, request: HttpRequest, refusal: DomainError) -> HttpResponse:
         if request.path.startswith("/api/"):

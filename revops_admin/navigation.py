@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from alerts.selectors import open_alert_count
 from isolation import context
+from isolation.requests import WorkspaceFacts
 from pages.objects import NavEntry, WorkspaceLink
 from rbac.requests import Workspace
 from tenants.models import RoleCode
@@ -24,11 +25,12 @@ class _Place:
     section: str = ""
 
 
+_DESK = "queue/"
 _WORKSPACE = (
     _Place("Home", "", "home", "pipeline.view"),
     _Place("Deals", "deals/", "briefcase", "pipeline.view"),
     _Place("Alerts", "alerts/", "bell", "alerts.view"),
-    _Place("Queue", "queue/", "list", "ops.priority_queue.view"),
+    _Place("Queue", _DESK, "list", "ops.priority_queue.view"),
     _Place("CRM sync", "settings/crm/", "refresh", "crm.view", "Workspace"),
     _Place("Datasets", "datasets/", "database", "pipeline.rebuild", "Workspace"),
     _Place("People", "settings/people/", "users", "people.view", "Workspace"),
@@ -53,6 +55,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         active = _active(request.path, [address for _, address, _ in _PLATFORM])
         return {"nav": [NavEntry(*place, is_active=place[1] == active) for place in _PLATFORM]}
     return {}
+
+
+def landing_of(workspace: WorkspaceFacts) -> str:
+    """Where a member starts who has no pipeline to look at: the desk's queue, else the first page of the sidebar."""
+    places = [place.path for place in _WORKSPACE if workspace.may(place.permission)]
+    first = next((path for path in (_DESK, *places) if path in places), None)
+    return "" if first is None else f"/w/{workspace.tenant.slug}/{first}"
 
 
 def _of_workspace(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 import alerts.api
 import crm_sync.api
 import pipeline.api
+import rbac.api_roles
 from crm_sync import webhooks
 from crm_sync.views.oauth import oauth_callback
 from rbac.api import MeView
@@ -52,6 +53,7 @@ _workspace_api: Routes = [
     *pipeline.api.urlpatterns,
     *crm_sync.api.urlpatterns,
     *alerts.api.urlpatterns,
+    *rbac.api_roles.urlpatterns,
 ]
 _api: Routes = [
     path("me/", MeView.as_view(), name="api_me"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from isolation import refusals
 from isolation.errors import DomainError
 
 BAD_INPUT = 2
@@ -39,6 +40,7 @@ class HubCommand(BaseCommand):
         try:
             result = self.run(options)
         except DomainError as refusal:
+            refusals.tell(refusal)
             self._refuse(refusal, as_json=bool(options.get("json")))
         else:
             if options.get("json"):

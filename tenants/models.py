@@ -38,13 +38,21 @@ class TenantKind(models.TextChoices):
 
 
 class RoleCode(models.TextChoices):
-    """What a member is in one workspace; ``rbac.roles`` says what each may do."""
+    """What a member is in one workspace; ``rbac.roles`` says what each may do. The later eight are the customer desk's."""
 
     CUSTOMER_ADMIN = "customer_admin", "Admin"
     REVOPS_ANALYST = "revops_analyst", "Analyst"
     SALES_MANAGER = "sales_manager", "Manager"
     SALES_REP = "sales_rep", "Rep"
     DESIGN_PARTNER = "design_partner", "Design partner"
+    SUPER_ADMIN = "super_admin", "Super admin"
+    DESK_ADMIN = "admin", "Desk admin"
+    DESK_MANAGER = "manager", "Desk manager"
+    SENIOR_AGENT = "senior_agent", "Senior agent"
+    AGENT = "agent", "Agent"
+    SUPPORT = "support", "Support"
+    DESK_ANALYST = "analyst", "Desk analyst"
+    VIEWER = "viewer", "Viewer"
 
 
 class Tenant(models.Model):

@@ -33,7 +33,7 @@ from tenants.events import (
     SettingsSaved,
     TimezoneSet,
 )
-from tenants.hooks import call_after_member_added
+from tenants.hooks import RoleChange, call_after_member_added, call_after_role_change, call_role_checks
 from tenants.models import Invitation, Member, RoleCode, SettingsVersion, Tenant, TenantKind
 from tenants.settings_schema import TenantSettings
 
@@ -55,8 +55,12 @@ def tenant_create(*, tenant: Tenant, acting_user: Actor) -> Tenant:
 def member_add(
     *, tenant: Tenant, user: User, role: RoleCode, acting_user: Actor, name: str | None = None
 ) -> Member:
-    """Give ``user`` a place in ``tenant``, there called ``name`` (None: as the account). Raises: Forbidden, MemberExists."""
+    """Give ``user`` a place in ``tenant``, there called ``name`` (None: as the account).
+
+    Raises: Forbidden, MemberExists, and what ``hooks.check_role_changes`` refuses with.
+    """
     require(acting_user, permissions.PEOPLE_EDIT, tenant.id)
+    call_role_checks(RoleChange(tenant, user.email, given=RoleCode(role)), acting_user)
     called = user.name if name is None else name
     member = Member(tenant=tenant, user_id=user.id, email=user.email, name=called, role=role)
     try:
@@ -66,6 +70,7 @@ def member_add(
         raise MemberExists(email=user.email, tenant=tenant.name) from error
     event = MemberAdded(target_id=str(member.id), target_label=member.email, role=RoleCode(role).label)
     record(event, acting_user=acting_user, tenant_id=tenant.id)
+    call_after_role_change(member, acting_user)
     call_after_member_added(member)
     return member
 
@@ -123,14 +128,29 @@ def require_role_fits(tenant: Tenant, role: RoleCode) -> None:
         raise InvalidInput(field="role", problem=problem)
 
 
+def _locked(member: Member) -> Member:
+    """The member as it is now: two changes of one person at once must see each other."""
+    found: Member = (
+        Member.objects.select_related("tenant")
+        .select_for_update(of=("self",), no_key=True)
+        .get(tenant_id=member.tenant_id, pk=member.pk)
+    )
+    return found
+
+
 @transaction.atomic
 def member_role_change(*, member: Member, role: RoleCode, acting_user: Actor) -> Member:
-    """Make a member something else; what it is already changes nothing. Raises: Forbidden, InvalidInput, LastAdmin."""
+    """Make a member something else; what it is already changes nothing.
+
+    Raises: Forbidden, InvalidInput, LastAdmin, and what ``hooks.check_role_changes`` refuses with.
+    """
     require(acting_user, permissions.PEOPLE_EDIT, member.tenant_id)
     require_role_fits(member.tenant, role)
+    member = _locked(member)
     before = RoleCode(member.role)
     if role is before:
         return member
+    call_role_checks(RoleChange(member.tenant, member.email, member, before, role), acting_user)
     if _is_last_admin(member):
         raise LastAdmin(email=member.email, tenant=member.tenant.name)
     member.role = role
@@ -139,19 +159,24 @@ def member_role_change(*, member: Member, role: RoleCode, acting_user: Actor) ->
         target_id=str(member.id), target_label=member.email, before=before.label, after=role.label
     )
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+    call_after_role_change(member, acting_user)
     return member
 
 
 @transaction.atomic
 def member_reactivate(*, member: Member, acting_user: Actor) -> Member:
-    """Let a deactivated member in again, with the role of before. Raises: Forbidden."""
+    """Let a deactivated member in again, with the roles of before. Raises: as ``member_role_change``."""
     require(acting_user, permissions.PEOPLE_EDIT, member.tenant_id)
+    member = _locked(member)
     if member.is_active:
         return member
+    change = RoleChange(member.tenant, member.email, member, given=RoleCode(member.role), is_whole=True)
+    call_role_checks(change, acting_user)
     member.is_active, member.deactivated_at, member.deactivation_reason = True, None, ""
     member.save(update_fields=["is_active", "deactivated_at", "deactivation_reason"])
     event = MemberReactivated(target_id=str(member.id), target_label=member.email)
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+    call_after_role_change(member, acting_user)
     return member
 
 
@@ -159,20 +184,21 @@ def member_reactivate(*, member: Member, acting_user: Actor) -> Member:
 def member_deactivate(*, member: Member, reason: str, acting_user: Actor) -> Member:
     """End a member's access to this workspace at once; other workspaces of the same person are left alone.
 
-    Raises: Forbidden; LastAdmin, if no other active admin would remain.
+    Raises: Forbidden, LastAdmin (if no other active admin would remain), and what ``hooks.check_role_changes`` refuses with.
     """
     require(acting_user, permissions.PEOPLE_DEACTIVATE, member.tenant_id)
-    member = (
-        Member.objects.select_related("tenant").select_for_update(of=("self",), no_key=True).get(pk=member.pk)
-    )
+    member = _locked(member)
     if not member.is_active:  # the first reason and instant stay
         return member
+    change = RoleChange(member.tenant, member.email, member, taken=RoleCode(member.role), is_whole=True)
+    call_role_checks(change, acting_user)
     if _is_last_admin(member):
         raise LastAdmin(email=member.email, tenant=member.tenant.name)
     member.is_active, member.deactivated_at, member.deactivation_reason = False, timezone.now(), reason
     member.save(update_fields=["is_active", "deactivated_at", "deactivation_reason"])
     event = MemberDeactivated(target_id=str(member.id), target_label=member.email, reason=reason)
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+    call_after_role_change(member, acting_user)
     return member
 
 

@@ -13,10 +13,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from audit.permissions import VIEW as AUDIT_VIEW
 from isolation.errors import NotFound
 from isolation.requests import InWorkspace, workspace_view
 from pages.forms import carried_out
-from pages.objects import Definition, Page, TimelineEntry
+from pages.objects import Action, Definition, Page, TimelineEntry
 from pages.templatetags.formats import local_time
 from tenants.forms import SECTIONS, SectionForm, TimezoneForm
 from tenants.models import Crm, SettingsVersion, Tenant, Tier
@@ -106,12 +107,20 @@ def _shown(request: InWorkspace, *, refused: AnyForm | None = None) -> HttpRespo
         title="Settings",
         lead="What is judged critical, stale or late, and who hears of it."
         + ("" if may_edit else " Only an admin can change it."),
+        actions=_actions(request),
         facts=_facts(tenant),
         sections=list(_sections(tenant, refused)),
         versions=_versions(tenant),
         may_edit=may_edit,
     )
     return render(request, "tenants/settings.html", {"page": page}, status=400 if refused else 200)
+
+
+def _actions(request: InWorkspace) -> list[Action]:
+    if not request.workspace.may(AUDIT_VIEW):
+        return []
+    url = reverse("settings:isolation", kwargs={"tenant": request.workspace.tenant.slug})
+    return [Action("Isolation report", url, icon="shield-lock")]
 
 
 def _facts(tenant: Tenant) -> list[Definition]:

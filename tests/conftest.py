@@ -21,6 +21,7 @@ from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import User
+from isolation import signing
 from revops_admin.runtime.services import (
     Services,
     at_database,
@@ -37,8 +38,8 @@ _TEMPLATE_LOCK = 727_001
 
 
 def _fingerprint() -> str:
-    """Changes with any source file of the program or of the cast."""
-    digest = hashlib.sha256()
+    """Changes with any source file of the program or of the cast, and with the key that the template's contexts are signed with."""
+    digest = hashlib.sha256(signing.current_key().id.encode())
     for path in sorted([*ROOT.glob("[a-z]*/**/*.py"), ROOT / "requirements.lock"]):
         if path.parts[len(ROOT.parts)] not in ("benchmarks", "sandbox", "tests") or path.name in (
             "cast.py",

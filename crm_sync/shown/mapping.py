@@ -9,15 +9,18 @@ from crm_sync.connectors.base import FieldDescription, ObjectSpec
 from crm_sync.mapping.applied import Descriptions
 from crm_sync.mapping.document import Fields, Slot, complete_fields, slots_of
 from crm_sync.mapping.fitting import is_offered, words_of
-from crm_sync.mapping.trial import Trial
+from crm_sync.mapping.trial import Trial, TriedRow
 from crm_sync.models import FieldMap
 from crm_sync.shown import url
 from pages.objects import Action, Badge, Page
 from pages.templatetags.formats import count, local_time
+from rbac.redaction.reading import Redactor
 from tenants.models import Tenant
 
 BLANK_ROWS = 3
 _LONGEST_SAMPLE = 40
+# Types of a CRM whose values look like telephone numbers and are none.
+_NAMING_NOBODY = frozenset({"id", "reference", "currency", "date", "datetime"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +129,19 @@ class Typed:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of an object's fields: nothing, where the CRM could not be asked."""
+    """What is known of an object's fields: nothing, where the CRM could not be asked. Samples are shown as the reader may see them."""
 
     described: Descriptions
     samples: Sequence[Mapping[str, str]]
+    redactor: Redactor
 
     def row(self, name: str) -> tuple[str, Sequence[Badge], str]:
         """Type, badges and samples of a CRM field."""
         found = self.described.get(name)
         samples = list(dict.fromkeys(row[name] for row in self.samples if row.get(name)))
-        shown = " · ".join(_short(value) for value in samples)
+        if found is None or found.type not in _NAMING_NOBODY:
+            samples = [self.redactor.row(name).text(value) for value in samples]
+        shown = " · ".join(map(_short, samples))
         return (found.type if found else "", _badges(found, name) if self.described else [], shown)
 
 
@@ -226,13 +232,11 @@ def _option_label(found: FieldDescription) -> str:
     return f"{found.label} ({found.type}{', ' if extra else ''}{extra})"
 
 
-def trial_table(trial: Trial) -> TrialTable:
-    """What came of trying."""
-    kept = [TriedLine(row.external_id, [], f"{row.field} {row.reason}.") for row in trial.rows if row.reason]
+def trial_table(trial: Trial, redactor: Redactor) -> TrialTable:
+    """What came of trying, as the redactor's reader may see it."""
+    kept = [_kept_line(row, redactor.row(row.external_id)) for row in trial.rows if row.reason]
     lines = [
-        TriedLine(row.external_id, [_cell(row.values.get(key, ""), key in row.odd) for key in trial.keys], "")
-        for row in trial.rows
-        if not row.reason
+        _tried_line(row, trial.keys, redactor.row(row.external_id)) for row in trial.rows if not row.reason
     ]
     if not trial.rows:
         return TrialTable("The CRM has no row of this object yet.", [], [], [])
@@ -241,6 +245,15 @@ def trial_table(trial: Trial) -> TrialTable:
         f", {len(kept)} kept aside. Nothing was stored." if kept else ", none kept aside. Nothing was stored."
     )
     return TrialTable(summary, list(trial.keys), lines, kept)
+
+
+def _kept_line(row: TriedRow, see: Redactor) -> TriedLine:
+    return TriedLine(row.external_id, [], f"{row.field} {see.text(row.reason)}.")
+
+
+def _tried_line(row: TriedRow, keys: Sequence[str], see: Redactor) -> TriedLine:
+    cells = [_cell(see.text(row.values.get(key, "")), key in row.odd) for key in keys]
+    return TriedLine(row.external_id, cells, "")
 
 
 def _cell(text: str, is_odd: bool) -> str:

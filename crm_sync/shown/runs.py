@@ -21,6 +21,7 @@ from crm_sync.shown import Problem, url
 from pages.objects import STATE_BADGES, Badge, Definition, Page, Progress, Table
 from pages.templatetags.formats import local_time, number
 from pages.times import duration
+from rbac.redaction.reading import Redactor
 from tenants.models import Tenant
 
 _LONGEST_SHOWN = 120
@@ -223,15 +224,17 @@ def _share(result: SyncObjectResult) -> float:
     return min(1.0, result.rows_read / result.rows_expected) if result.rows_expected else 0.0
 
 
-def kept_row(row: RejectedRow, zone: str) -> KeptRow:
-    """A kept-aside row in the list."""
-    value = row.value if len(row.value) <= _LONGEST_SHOWN else f"{row.value[:_LONGEST_SHOWN]}…"
+def kept_row(row: RejectedRow, zone: str, redactor: Redactor) -> KeptRow:
+    """A kept-aside row in the list, as the redactor's reader may see it."""
+    see = redactor.row(row.external_id)
+    value = see.text(row.value)
+    value = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
     return KeptRow(
         row=row.external_id,
         object=row.object_name,
         field=row.field,
         value=value or "(empty)",
-        reason=f"{row.field} {row.reason}.",
+        reason=f"{row.field} {see.text(row.reason)}.",
         when=local_time(row.rejected_at, zone),
     )
 

@@ -19,6 +19,7 @@ from crm_sync.mapping.trial import Looked, Trial, deals_of, mapping_look, mappin
 from crm_sync.mapping.versions import in_force, versions_of
 from crm_sync.models import Connection
 from crm_sync.permissions import EDIT, SYNC, VIEW
+from crm_sync.personal import CRM_CONTACTS
 from crm_sync.services.runs import sync_request
 from crm_sync.shown import crumbs, source_name, url
 from crm_sync.shown.mapping import (
@@ -38,7 +39,8 @@ from isolation import context
 from isolation.actors import require
 from isolation.errors import DomainError, NotFound
 from pages.objects import Action, Crumb, Page
-from rbac.requests import WorkspaceRequest, workspace_view
+from rbac.redaction.reading import Door, Redactor, reading
+from rbac.requests import Workspace, WorkspaceRequest, workspace_view
 from tenants.models import Tenant
 
 _UNREACHED = (ConnectionRefused, ConnectionNotSetUp)
@@ -135,28 +137,37 @@ def _shown(
     request: WorkspaceRequest, looked: Looked, typed: Typed, *, problem: str = "", trial: Trial | None = None,
     status: int = 200,
 ) -> HttpResponse:  # fmt: skip
-    workspace, source = request.workspace, looked.connection.source
+    workspace = request.workspace
     with context.of_actor(workspace.actor, workspace.tenant.id):
-        newest = versions_of(looked.connection).first()
-        known = Known(looked.described, looked.samples)
-        page = MappingPage(
-            title="Field mapping",
-            lead=f"Which field of {source_name(source)} fills which of ours, and which more are kept.",
-            crumbs=crumbs(workspace.tenant, source),
-            actions=_actions(workspace.tenant, source, can_edit=workspace.may(EDIT)),
-            object_name=looked.spec.name,
-            tabs=tabs(workspace.tenant, source, looked.names, looked.spec.name),
-            version=version_line(newest, workspace.tenant.timezone),
-            base_version=looked.current.version,
-            problem=problem,
-            refused=refused_line(typed),
-            can_edit=workspace.may(EDIT) and bool(looked.described),
-            rows=field_rows(looked.spec, typed, known),
-            custom=custom_rows(typed, known),
-            options=options_of(looked.described),
-            trial=trial_table(trial) if trial else None,
-        )
+        with reading(
+            CRM_CONTACTS, acting_user=workspace.actor, tenant_id=workspace.tenant.id, door=Door.of(request)
+        ) as redactor:
+            page = _page(workspace, looked, typed, redactor, problem, trial)
         return render(request, "crm_sync/mapping.html", {"page": page}, status=status)
+
+
+def _page(
+    workspace: Workspace, looked: Looked, typed: Typed, redactor: Redactor, problem: str, trial: Trial | None
+) -> MappingPage:
+    newest, source = versions_of(looked.connection).first(), looked.connection.source
+    known = Known(looked.described, looked.samples, redactor)
+    return MappingPage(
+        title="Field mapping",
+        lead=f"Which field of {source_name(source)} fills which of ours, and which more are kept.",
+        crumbs=crumbs(workspace.tenant, source),
+        actions=_actions(workspace.tenant, source, can_edit=workspace.may(EDIT)),
+        object_name=looked.spec.name,
+        tabs=tabs(workspace.tenant, source, looked.names, looked.spec.name),
+        version=version_line(newest, workspace.tenant.timezone),
+        base_version=looked.current.version,
+        problem=problem,
+        refused=refused_line(typed),
+        can_edit=workspace.may(EDIT) and bool(looked.described),
+        rows=field_rows(looked.spec, typed, known),
+        custom=custom_rows(typed, known),
+        options=options_of(looked.described),
+        trial=trial_table(trial, redactor) if trial else None,
+    )
 
 
 def _actions(tenant: Tenant, source: str, *, can_edit: bool) -> list[Action]:

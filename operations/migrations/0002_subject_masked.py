@@ -6,7 +6,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-from operations.masking import redact
+from rbac.redaction.masks import text as redact
 
 _BATCH = 1000
 _TABLE = "operations_priorityitem"

@@ -10,25 +10,28 @@ from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET
 
-from crm_sync.models import Activity, StageChange
+from crm_sync.models import StageChange
+from crm_sync.personal import CRM_CONTACTS
 from pages.objects import Badge, Crumb, Definition, Page, Score, TimelineEntry
 from pages.templatetags.formats import count, day, local_date, local_time, money
 from pipeline import permissions
 from pipeline.explain import score_of
-from pipeline.selectors import CHILDREN_SHOWN, DealContact, DealDetail, deal_detail
+from pipeline.selectors import CHILDREN_SHOWN, DealActivity, DealContact, DealDetail, deal_detail
 from pipeline.views.deals import LOST, WON, deals_url
+from rbac.redaction.reading import Door, reading
 from rbac.requests import WorkspaceRequest, workspace_view
 from tenants.selectors import settings_of
 
 
 @dataclass(frozen=True, slots=True)
 class ContactLine:
-    """A contact on the deal; ``name`` says so where the reader may not see the person."""
+    """A contact on the deal; ``name`` says so where the reader may not see the person. ``mail_url`` is "" for a masked address."""
 
     name: str
     title: str
     role: str
     email: str
+    mail_url: str
     is_primary: bool
 
 
@@ -50,7 +53,9 @@ class DealDetailPage(Page):
 def deal(request: WorkspaceRequest, external_id: str) -> HttpResponse:
     """``/w/<tenant>/deals/<external_id>/``. Raises: NotFound."""
     tenant = request.workspace.tenant
-    found = deal_detail(tenant.id, external_id)
+    actor = request.workspace.actor
+    with reading(CRM_CONTACTS, acting_user=actor, tenant_id=tenant.id, door=Door.of(request)) as redactor:
+        found = deal_detail(tenant.id, external_id, redactor)
     hygiene = settings_of(tenant.id).thresholds.hygiene
     health = None if found.deal.is_closed else found.health
     page = DealDetailPage(
@@ -110,7 +115,7 @@ def _facts(found: DealDetail, zone: str) -> list[Definition]:
         Definition("Probability", probability),
         Definition("Close date", day(deal.close_on)),
         Definition("Forecast category", deal.forecast_category or "–"),
-        Definition("Next step", deal.next_step or "–"),
+        Definition("Next step", found.next_step or "–"),
         Definition("Lead source", deal.lead_source or "–"),
         Definition("Kind", deal.kind or "–"),
         Definition("Created", local_date(deal.created_at, zone)),
@@ -149,7 +154,7 @@ def _differences(change: StageChange, before: StageChange, currency: str) -> Ite
         yield f"Close date {day(before.close_on)} → {day(change.close_on)}"
 
 
-def _activity(activity: Activity) -> TimelineEntry:
+def _activity(activity: DealActivity) -> TimelineEntry:
     is_event = activity.kind == "event"
     done = "" if is_event else "done" if activity.is_closed else activity.status or "open"
     return TimelineEntry(
@@ -163,11 +168,11 @@ def _activity(activity: Activity) -> TimelineEntry:
 
 
 def _contact(found: DealContact) -> ContactLine:
-    person = found.contact
     return ContactLine(
-        name=person.name if person else "A contact of another owner",
-        title=person.title if person else "",
-        role=found.role.role,
-        email=person.email if person else "",
-        is_primary=found.role.is_primary,
+        name=found.name or "A contact of another owner",
+        title=found.title,
+        role=found.role,
+        email=found.email,
+        mail_url=f"mailto:{found.email}" if found.email and not found.is_masked else "",
+        is_primary=found.is_primary,
     )

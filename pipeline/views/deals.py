@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET
 
+from crm_sync.personal import CRM_CONTACTS
 from isolation.errors import InvalidInput
 from pages.keyset import PARAMETER
 from pages.objects import HEALTH_BADGES, Badge, Column, EmptyState, ListPage, SortDirection, Table, Tone
@@ -25,6 +26,7 @@ from pipeline.listing import DealRow
 from pipeline.selectors import PAGE_SIZE, DealPage, deal_filters_of, deals_streamed, deals_visible
 from pipeline.services import deals_export_record
 from pipeline.views.filters import Address, filter_form
+from rbac.redaction.reading import Door, Redactor, streaming
 from rbac.requests import Workspace, WorkspaceRequest, workspace_view
 
 WON = Badge("Won", "good", "check")
@@ -194,18 +196,19 @@ def deals_export(request: WorkspaceRequest) -> HttpResponseBase:
         raise InvalidInput(field=field, problem=problem)
     described = request.GET.urlencode() or "all open deals"
     deals_export_record(tenant_id=tenant.id, filters=described[:500], acting_user=actor)
+    redactor = streaming(CRM_CONTACTS, acting_user=actor, tenant_id=tenant.id, door=Door.of(request))
     rows = deals_streamed(parsed.filters, actor=actor, tenant_id=tenant.id)
-    return csv_response(f"{tenant.slug}-deals", EXPORT_HEADS, _cells(rows))
+    return csv_response(f"{tenant.slug}-deals", EXPORT_HEADS, _cells(rows, redactor))
 
 
-def _cells(rows: Iterator[DealRow]) -> Iterator[Sequence[object]]:
+def _cells(rows: Iterator[DealRow], redactor: Redactor) -> Iterator[Sequence[object]]:
     for row in rows:
         state = "open" if not row.is_closed else "won" if row.is_won else "lost"
         amount = None if row.amount_minor is None else major(row.amount_minor, row.currency)
         yield (
             row.external_id, row.name, row.account_name, row.owner_name, row.owner_email, row.stage, amount, row.currency,
             _iso(row.close_on), state, row.score, row.band, row.days_in_stage, row.days_since_activity,
-            row.is_stale_warning, row.is_past_close, row.next_step,
+            row.is_stale_warning, row.is_past_close, redactor.text(row.next_step),
         )  # fmt: skip
 
 

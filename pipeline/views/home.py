@@ -68,7 +68,7 @@ class HomePage(Page):
     empty: EmptyState | None
 
 
-@workspace_view(permissions.VIEW)
+@workspace_view(permissions.VIEW, is_front=True)
 @require_GET
 def home(request: WorkspaceRequest) -> HttpResponse:
     """``/w/<tenant>/``."""

@@ -45,12 +45,13 @@ class Organisation:
         return f"{person.mailbox}@{self.domain}"
 
 
-_ADMIN, _ANALYST, _MANAGER, _REP, _PARTNER = (
+_ADMIN, _ANALYST, _MANAGER, _REP, _PARTNER, _AGENT = (
     RoleCode.CUSTOMER_ADMIN,
     RoleCode.REVOPS_ANALYST,
     RoleCode.SALES_MANAGER,
     RoleCode.SALES_REP,
     RoleCode.DESIGN_PARTNER,
+    RoleCode.AGENT,
 )
 
 ORGANISATIONS = (
@@ -72,6 +73,7 @@ ORGANISATIONS = (
             Person("Rosa Silva", _REP, "marco.rossi"),
             Person("Robert King", _REP, "mei.tanaka"),
             Person("Ruth Stone", _REP, "mei.tanaka"),
+            Person("Agnes Agent", _AGENT),
         ),
     ),
     Organisation(

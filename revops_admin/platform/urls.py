@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from revops_admin.platform import views_audit, views_health, views_provision, views_workspaces
+from revops_admin.platform import views_audit, views_health, views_members, views_provision, views_workspaces
 
 app_name = "platform"
 urlpatterns = [
@@ -15,6 +15,16 @@ urlpatterns = [
     path("audit/access/", views_audit.entries, name="audit_entries"),
     path("workspaces/<slug:slug>/", views_workspaces.workspace, name="workspace"),
     path("workspaces/<slug:slug>/members/", views_workspaces.member_add, name="member_add"),
+    path("workspaces/<slug:slug>/members/<uuid:member_id>/", views_members.member, name="member"),
+    path(
+        "workspaces/<slug:slug>/members/<uuid:member_id>/role/", views_members.member_role, name="member_role"
+    ),
+    path("workspaces/<slug:slug>/members/<uuid:member_id>/end/", views_members.member_end, name="member_end"),
+    path(
+        "workspaces/<slug:slug>/members/<uuid:member_id>/again/",
+        views_members.member_again,
+        name="member_again",
+    ),
     path(
         "workspaces/<slug:slug>/members/<uuid:member_id>/key/", views_workspaces.key_issue, name="key_issue"
     ),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from audit.models import PlatformEntry, PlatformEvent
+from audit.redaction import AS_RECORDED, seen
 from audit.registry import all_events
 from audit.selectors import NEWEST_FIRST, EventFilters, between, code_words
 from audit.wording import EventRow, actor_kind_words, event_row
@@ -72,7 +73,7 @@ def _event_table(asked: Asked, rows: Rows[PlatformEvent]) -> Table[EventRow]:
     return Table(
         caption="Platform events, newest first",
         columns=[Column("What happened"), Column("By"), Column("Concerns"), Column(f"When ({ZONE})")],
-        rows=[event_row(event, ZONE) for event in rows.rows],
+        rows=[event_row(seen(event, AS_RECORDED), ZONE) for event in rows.rows],
         row_template="audit/_event_row.html",
         count_label="Newest first",
         next_url=asked.pager(rows.next),

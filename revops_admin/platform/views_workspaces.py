@@ -171,6 +171,7 @@ class PersonRow:
     email: str
     role: str
     state: Badge
+    url: str
     issue_url: str
 
 
@@ -362,6 +363,7 @@ def _person(tenant: Tenant, member: Member) -> PersonRow:
         email=member.email if member.name else "",
         role=RoleCode(member.role).label,
         state=STATE_BADGES["active"] if member.is_active else Badge("Deactivated", "neutral", "circle-x"),
+        url=_url("member", tenant, member_id=member.id),
         issue_url=_url("key_issue", tenant, member_id=member.id) if may_hold_key else "",
     )
 

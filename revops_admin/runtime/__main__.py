@@ -10,6 +10,7 @@ from revops_admin.runtime import home as homes
 from revops_admin.runtime.database import bootstrap_from_environment
 from revops_admin.runtime.errors import RuntimeProblem
 from revops_admin.runtime.place import place
+from revops_admin.runtime.proof import prove
 from revops_admin.runtime.services import ensure_services, keep_services, running_services, stop_services
 from revops_admin.runtime.welcome import is_healthy, welcome
 from revops_admin.runtime.witnesses import witnesses
@@ -92,6 +93,7 @@ _PLAIN: tuple[tuple[str, Callable[[argparse.Namespace], int | None], str], ...] 
         "set the demo up (used by up)",
     ),
     ("check", lambda _arguments: checks.check(), "static checks"),
+    ("prove", lambda _arguments: prove(), "migrate a server of its own and prove its wall (used by check)"),
     ("witnesses", lambda _arguments: witnesses(), "try the sandbox with clients that others wrote"),
     ("healthy", lambda _arguments: 0 if is_healthy() else 1, "whether the web process here answers"),
     ("bootstrap", _bootstrap, "make the database's roles on a server of yours"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from revops_admin.runtime import home as homes
+from revops_admin.runtime.proof import OWN_SERVER
 from revops_admin.runtime.services import ensure_services, stop_services
 
 _PRODUCTION = {
@@ -71,6 +72,7 @@ def _steps() -> list[Step]:
             _PRODUCTION,
         ),
         Step("makemigrations", (python, "manage.py", "makemigrations", "--check", "--dry-run"), _PRODUCTION),
+        Step("check_isolation", (python, "-m", "revops_admin.runtime", "prove"), OWN_SERVER),
     ]
 
 

@@ -209,13 +209,17 @@ def _make_schema_ours(connection: psycopg.Connection) -> None:
 
 
 def _grant_by_default(connection: psycopg.Connection) -> None:
-    """Tables are the program's to use unless a migration takes that back, as those of tenants do."""
-    for rights, kind in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
-        connection.execute(
-            sql.SQL(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA public GRANT {rights} ON {kind} TO {{}}"
-            ).format(sql.Identifier(OWNER), sql.Identifier(APP))
-        )
+    """Tables are the program's to use unless a migration takes that back, as those of tenants do.
+
+    Sequences are nobody's: identity columns need no right on them, and their last value tells what all tenants added.
+    """
+    names = {"owner": sql.Identifier(OWNER), "app": sql.Identifier(APP)}
+    for statement in (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public REVOKE ALL ON SEQUENCES FROM {app}",
+        "REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {app}",
+    ):
+        connection.execute(sql.SQL(statement).format(**names))
 
 
 def _names(roles: tuple[str, ...]) -> sql.Composed:

@@ -27,11 +27,15 @@ def _database(name: str) -> dict[str, Any]:
 
 
 SECRET_KEY = VALUES["SECRET_KEY"]
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 FIELD_ENCRYPTION_KEYS = VALUES["FIELD_ENCRYPTION_KEYS"].split(",")
 WEB_URL = VALUES["WEB_URL"]
 SANDBOX_URL = VALUES["SANDBOX_URL"]
 DEBUG = False
 ALLOWED_HOSTS: list[str] = []
+
+# Whether `create_test_staff` may make accounts whose passwords it prints. Not where real data is.
+ALLOWS_TEST_ACCOUNTS = False
 
 ROOT_URLCONF = "revops_admin.urls"
 WSGI_APPLICATION = "revops_admin.wsgi.application"
@@ -99,6 +103,8 @@ TEMPLATES = [
 
 # The program logs in as revops_app, which has no right on tenant tables; "owner" is for migrations alone.
 DATABASES = {"default": _database("DATABASE_URL"), "owner": _database("DATABASE_OWNER_URL")}
+# A pooler's process id is not the server's, which contexts are signed for: then it is asked for, one round trip more.
+DATABASE_IS_POOLED: bool = env.bool("DATABASE_IS_POOLED", default=False)
 
 REDIS_URL = VALUES.get("REDIS_URL", "redis://127.0.0.1:1/0")
 CACHES = {
@@ -225,7 +231,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"personal_data": {"()": "rbac.redaction.logs.PersonalDataFilter"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["personal_data"]}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     # A tick every two seconds is not news.
     "loggers": {

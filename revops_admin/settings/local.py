@@ -5,6 +5,7 @@ from __future__ import annotations
 from revops_admin.settings.base import *  # noqa: F403  # settings modules are layered by star
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWS_TEST_ACCOUNTS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},

@@ -18,6 +18,7 @@ from revops_admin.settings.base import CACHES, HOME, REDIS_URL  # noqa: E402
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 TENANT_CONFIG_DIR = str(HOME / "configs")
 CRM_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]
+ALLOWS_TEST_ACCOUNTS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
 from alerts.models import Alert, Rule
 from crm_sync.models import Account, Connection, ConnectionState, Opportunity, SyncObjectResult, SyncRun
 from isolation import context
+from rbac.grants import Term, role_grant
+from rbac.models import RoleGrant
 from tenants.models import Member
+from tests.cast import PLANTER
 from tests.pipeline.deals import (
     add_activity,
     add_stage,
@@ -26,13 +30,23 @@ from tests.pipeline.deals import (
 
 @dataclass
 class Planted:
-    """What Acme has: deals by owner, and one each of account, alert and sync run."""
+    """What Acme has: deals by owner, and one each of account, alert, sync run and granted role."""
 
     rep_deals: list[Opportunity]
     other_deals: list[Opportunity]
     account: Account
     alert: Alert
     run: SyncRun
+    grant: RoleGrant
+
+
+def make_grant(member: Member) -> RoleGrant:
+    """The member may look at the desk for thirty days."""
+    with context.tenant_wide(member.tenant_id):
+        return role_grant(
+            member=member, role="viewer", term=Term(until=timezone.now() + timedelta(days=30)),
+            reason="Stands in for a colleague", acting_user=PLANTER,
+        )  # fmt: skip
 
 
 def make_account(member: Member, name: str = "Northwind") -> Account:
@@ -85,7 +99,7 @@ def no_cached_answers() -> None:
 
 
 @pytest.fixture
-def planted(rep: Member, other_rep: Member) -> Planted:
+def planted(rep: Member, other_rep: Member, distant_rep: Member) -> Planted:
     today = today_of(rep.tenant)
     rep_deals = [
         make_deal(
@@ -100,4 +114,6 @@ def planted(rep: Member, other_rep: Member) -> Planted:
     add_stage(rep_deals[0], "Discovery", ago(20))
     add_activity(rep_deals[0], today)
     build(rep.tenant)
-    return Planted(rep_deals, other_deals, make_account(rep), make_alert(rep), make_run(rep))
+    return Planted(
+        rep_deals, other_deals, make_account(rep), make_alert(rep), make_run(rep), make_grant(distant_rep)
+    )

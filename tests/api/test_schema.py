@@ -79,7 +79,12 @@ def caller(member: Member, planted: Planted, client_of: Any) -> Caller:
         "csrftoken": TOKEN,
         settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value,
     }
-    ids = {"alert_id": str(planted.alert.id), "run_id": str(planted.run.id)}
+    ids = {
+        "alert_id": str(planted.alert.id),
+        "run_id": str(planted.run.id),
+        "member_id": str(planted.grant.member_id),
+        "grant_id": str(planted.grant.id),
+    }
     return Caller(cookies, member.tenant.slug, ids)
 
 
@@ -120,7 +125,11 @@ def test_answers_are_as_described(
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_nobody_is_answered_without_signing_in(label: str) -> None:
     operation = OPERATIONS[label]
-    values = {"tenant": cast.ACME, "external_id": "006", "alert_id": str(NOBODY), "run_id": str(NOBODY)}
+    values = {
+        "tenant": cast.ACME,
+        "external_id": "006",
+        **dict.fromkeys(("alert_id", "run_id", "member_id", "grant_id"), str(NOBODY)),
+    }
     names = [parameter.name for parameter in operation.path_parameters]
     case = operation.Case(path_parameters={name: values[name] for name in names})
     response = case.call()

@@ -19,6 +19,8 @@ def samples(scene: Scene) -> dict[str, str]:
         "alerts:rule": str(scene.alert.rule_id),
         "operations:item": str(scene.item.id),
         "people:person": str(scene.member.id),
+        "people:standing": str(scene.standing.id),
+        "platform:member": str(scene.member.id),
         "crm_sync:run": str(scene.run.id),
         "crm_sync:rejected": str(scene.run.id),
     }
@@ -30,6 +32,7 @@ def addresses(scene: Scene, workspace: str) -> dict[str, str]:
     return {
         route.name: route.address.replace(cast.ACME, workspace)
         .replace(SAMPLES["external_id"], scene.deal)
+        .replace(f"/roles/{SAMPLES['role']}/", f"/roles/{scene.role}/")
         .replace(str(NOBODY), ids.get(route.name, str(NOBODY)))
         for route in routes()
         if not route.is_api and route.name not in LEFT_OUT

@@ -16,6 +16,9 @@ from isolation.models import Heartbeat
 from operations.models import PriorityItem
 from operations.scoring import score_open_items
 from operations.services import NewItem, items_import
+from rbac.custom_roles import RoleDraft, custom_role_create
+from rbac.grants import Term, role_grant, role_grant_end
+from rbac.models import Sight
 from tenants.models import Member, RoleCode
 from tenants.services import member_add, partner_key_issue
 from tests import cast
@@ -45,6 +48,8 @@ class Scene:
     run: SyncRun
     item: PriorityItem
     member: Member
+    standing: Member
+    role: str
 
 
 def plant() -> Scene:
@@ -72,7 +77,30 @@ def plant() -> Scene:
         _, access_key = partner_key_issue(member=partner, acting_user=cast.PLANTER)
     with context.tenant_wide(admin.tenant_id):
         item = PriorityItem.objects.filter(tenant=admin.tenant).order_by("-score")[0]
-    return Scene(access_key, deals[0].external_id, alert, run, item, rep)
+    standing, role = _roles()
+    return Scene(access_key, deals[0].external_id, alert, run, item, rep, standing, role)
+
+
+def _roles() -> tuple[Member, str]:
+    """A role of Acme's own, and a member who holds it beside another that is over and one that begins later."""
+    member = cast.member_of("distant_rep")
+    draft = RoleDraft(
+        "Deal desk",
+        "Prices and exceptions.",
+        6,
+        Sight.TEAM,
+        frozenset({"pipeline.view", "ops.priority_queue.view"}),
+    )
+    with context.tenant_wide(member.tenant_id):
+        role = custom_role_create(tenant=member.tenant, draft=draft, acting_user=cast.PLANTER)
+        end = timezone.now() + timedelta(days=9)
+        for code, term in ((role.code, Term(until=end)), ("agent", Term()), ("support", Term(since=end))):
+            grant = role_grant(
+                member=member, role=code, term=term, reason="Covers for Rita", acting_user=cast.PLANTER
+            )
+            if code == "agent":
+                role_grant_end(grant=grant, reason="Rita is back", acting_user=cast.PLANTER)
+    return member, role.code
 
 
 def _deal(rep: Member, number: int) -> Opportunity:

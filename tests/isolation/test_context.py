@@ -52,9 +52,9 @@ class TestForgettingTheContext:
                 verbosity=0,
             )
 
-    def test_fails_with_a_role_but_no_tenant(self) -> None:
+    def test_fails_with_a_role_alone(self) -> None:
         with (
-            pytest.raises(Exception, match="no tenant context is set"),
+            pytest.raises(Exception, match="no context is set"),
             transaction.atomic(),
             connection.cursor() as cursor,
         ):

@@ -9,7 +9,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from isolation.context import Context, Role
 from tests.conftest import WorkerDatabase
+from tests.isolation.raw import enter, take
 
 
 @pytest.fixture
@@ -17,20 +19,6 @@ def login(committed: WorkerDatabase) -> Iterator[psycopg.Connection[Any]]:
     """`psql` as the program's login."""
     with psycopg.connect(committed.services.database_url, autocommit=True) as connection:
         yield connection
-
-
-def enter(connection: psycopg.Connection[Any], slug: str, role: str = "tenant_wide") -> None:
-    """Take a tenant's context the way the program does."""
-    connection.execute(
-        "SELECT set_config('revops.reason', 'test', true), set_config('role', 'platform', true)"
-    )
-    found = connection.execute("SELECT id FROM tenants_tenant WHERE slug = %s", [slug]).fetchone()
-    assert found is not None
-    connection.execute(
-        "SELECT set_config('revops.reason', '', true), set_config('revops.tenant_id', %s, true), "
-        "set_config('revops.owner_ids', '{}', true), set_config('role', %s, true)",
-        [str(found[0]), role],
-    )
 
 
 def beta_member(connection: psycopg.Connection[Any]) -> tuple[int, str]:
@@ -54,8 +42,8 @@ def test_the_login_without_a_context_is_refused(login: psycopg.Connection[Any]) 
             login.execute(statement)
 
 
-@pytest.mark.parametrize("role", ["tenant_wide", "tenant_member"])
-def test_anothers_rows_cannot_be_read(login: psycopg.Connection[Any], role: str) -> None:
+@pytest.mark.parametrize("role", [Role.TENANT_WIDE, Role.TENANT_MEMBER])
+def test_anothers_rows_cannot_be_read(login: psycopg.Connection[Any], role: Role) -> None:
     tenant_id, member_id = beta_member(login)
     with login.transaction(force_rollback=True):
         enter(login, "acme-corp", role)
@@ -105,17 +93,18 @@ def test_a_member_sees_no_deal_of_an_owner_that_is_not_visible(login: psycopg.Co
         enter(login, "acme-corp")
         owners = [row[0] for row in login.execute("SELECT id FROM crm_sync_owner ORDER BY id").fetchall()]
         assert len(owners) > 1
-        login.execute("SELECT set_config('revops.owner_ids', %s, true)", [f"{{{owners[0]}}}"])
-        login.execute("SELECT set_config('role', 'tenant_member', true)")
+        enter(login, "acme-corp", Role.TENANT_MEMBER, owners[:1])
         assert login.execute("SELECT id FROM crm_sync_owner").fetchall() == [(owners[0],)]
 
 
 def test_the_log_cannot_be_changed_or_removed(login: psycopg.Connection[Any]) -> None:
-    for role in ("tenant_wide", "tenant_member", "platform"):
+    for role in (Role.TENANT_WIDE, Role.TENANT_MEMBER, Role.PLATFORM):
         for statement in ("UPDATE audit_event SET code = 'x'", "DELETE FROM audit_event"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), login.transaction():
-                enter(login, "acme-corp", role)
-                login.execute("SELECT set_config('revops.reason', 'test', true)")
+                if role is Role.PLATFORM:
+                    take(login, Context(role=role, reason="test"))
+                else:
+                    enter(login, "acme-corp", role)
                 login.execute(statement)
     for statement in ("UPDATE audit_platformevent SET code = 'x'", "DELETE FROM audit_platformentry"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -42,7 +42,7 @@ def _sheet(response: Any) -> list[dict[str, str]]:
 
 def _reads(tenant: Tenant) -> list[dict[str, Any]]:
     with context.tenant_wide(tenant.id):
-        return list(Event.objects.filter(code="operations.contact_data_read").values_list("facts", flat=True))
+        return list(Event.objects.filter(code="rbac.personal_data_read").values_list("facts", flat=True))
 
 
 class TestTheQueue:
@@ -135,7 +135,7 @@ class TestContactData:
         ]
         for page in pages:
             assert not [secret for secret in SECRETS if secret in page]
-            assert "91****5678" in page
+            assert "+91 98****5678" in page
             assert "u***@example.com" in page
         assert _reads(acme) == []
 
@@ -146,8 +146,9 @@ class TestContactData:
         assert "usha@example.com" in _text(client.get(ROOT))
         assert "98123 45678" in _text(client.get(f"{ROOT}{item.id}/"))
         assert "usha@example.com" in str(_sheet(client.get(f"{ROOT}export/")))
-        assert [(read["count"], read["items"]) for read in _reads(acme)] == [(1, [str(item.id)])] * 3
-        assert sorted(read["how"] for read in _reads(acme)) == ["exported", "shown", "shown"]
+        assert [(read["rows"], read["items"]) for read in _reads(acme)] == [(1, [str(item.id)])] * 3
+        doors = sorted(read["door"] for read in _reads(acme))
+        assert doors == ["operations:export", "operations:item", "operations:queue"]
 
 
 class TestTheSheet:

@@ -185,6 +185,33 @@ class TestOneWorkspace:
         assert "Enter an address like name@example.com." in response.content.decode()
 
 
+class TestOneMember:
+    def page(self, member: Member) -> str:
+        return f"/platform/workspaces/acme-corp/members/{member.id}/"
+
+    def test_is_made_an_admin_here(self, rep: Member, browser: Client) -> None:
+        browser.post(f"{self.page(rep)}role/", {"role": "customer_admin"})
+        assert "Admin" in read(browser, self.page(rep))
+        with context.tenant_wide(rep.tenant_id):
+            assert Member.objects.get(pk=rep.pk).role == "customer_admin"
+            assert Event.objects.filter(code="tenants.member_role_changed", actor_kind="operator").exists()
+
+    def test_is_ended_and_let_in_again(self, analyst: Member, browser: Client) -> None:
+        browser.post(f"{self.page(analyst)}end/", {"reason": "left"})
+        assert "Let in again" in read(browser, self.page(analyst))
+        browser.post(f"{self.page(analyst)}again/")
+        assert "Let in again" not in read(browser, self.page(analyst))
+
+    def test_who_is_the_last_admin_stays(self, admin: Member, browser: Client) -> None:
+        for name, sent in (("role", {"role": "viewer"}), ("end", {"reason": "left"})):
+            response = browser.post(f"{self.page(admin)}{name}/", sent)
+            assert response.status_code == HTTPStatus.BAD_REQUEST
+            assert "is the last admin of Acme Corp" in response.content.decode()
+
+    def test_of_another_workspace_does_not_exist_there(self, stranger: Member, browser: Client) -> None:
+        read(browser, self.page(stranger), HTTPStatus.NOT_FOUND)
+
+
 class TestAccessKeys:
     GAMMA = "/platform/workspaces/gamma-labs/"
 
