@@ -16,6 +16,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from pytest_django.plugin import DjangoDbBlocker
 
 from isolation import checks, context, signing
 from isolation.actors import Actor
@@ -31,10 +32,18 @@ PLATFORM = Context(role=Role.PLATFORM, reason="test")
 Denied = psycopg.errors.InsufficientPrivilege
 
 
+@pytest.fixture(scope="module")
+def database(worker_database: WorkerDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[WorkerDatabase]:
+    """For statements that leave nothing behind; made anew after the last of them all the same."""
+    with django_db_blocker.unblock():
+        yield worker_database
+        worker_database.renew()
+
+
 @pytest.fixture
-def login(committed: WorkerDatabase) -> Iterator[Login]:
+def login(database: WorkerDatabase) -> Iterator[Login]:
     """`psql` as the program's login."""
-    with psycopg.connect(committed.services.database_url, autocommit=True) as opened:
+    with psycopg.connect(database.services.database_url, autocommit=True) as opened:
         yield opened
 
 
