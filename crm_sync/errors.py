@@ -126,3 +126,18 @@ class ObjectUnreadable(DomainError):
     status = HTTPStatus.BAD_REQUEST
     sentence = "{name} cannot be read: the CRM has no such object, or the integration user may not see it. Give that user the right."
     field = "document"
+
+
+class HeirRequired(DomainError):
+    code = "crm_sync.heir_required"
+    sentence = (
+        "{member} owns {deals} open deals and reports to nobody, so only people who see every deal would see them. "
+        "Choose who takes the deals over, or set a manager first."
+    )
+    field = "heir"
+
+
+class HeirNotActive(DomainError):
+    code = "crm_sync.heir_not_active"
+    sentence = "{member} is deactivated and cannot take deals over. Choose somebody who works here."
+    field = "heir"

@@ -200,3 +200,24 @@ class SyncRunsExported(AuditEvent):
     target_kind: ClassVar = "connection"
     sentence: ClassVar = "The sync runs of {target_label} were exported"
     personal: ClassVar = frozenset[str]()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnerAssigned(AuditEvent):
+    code: ClassVar = "crm_sync.owner_assigned"
+    target_kind: ClassVar = "owner"
+    sentence: ClassVar = "The deals of the CRM owner {target_label} are now {member}'s"
+    personal: ClassVar = frozenset({"target_label", "member"})
+
+    member: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnersPassedOn(AuditEvent):
+    code: ClassVar = "crm_sync.owners_passed_on"
+    target_kind: ClassVar = "member"
+    sentence: ClassVar = "The deals of {target_label} were passed on to {heir}"
+    personal: ClassVar = frozenset({"target_label", "heir", "owners"})
+
+    heir: str
+    owners: list[str]

@@ -22,11 +22,33 @@ class ActorKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Shares:
+    """Internal ids of what was shared with a member, beside the rows of visible owners; none twice, in any order.
+
+    ``…_edit`` are those to change, among those to see; ``owner`` are owners whose names come with what they own.
+    """
+
+    deal: tuple[int, ...] = ()
+    deal_edit: tuple[int, ...] = ()
+    account: tuple[int, ...] = ()
+    account_edit: tuple[int, ...] = ()
+    contact: tuple[int, ...] = ()
+    contact_edit: tuple[int, ...] = ()
+    owner: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.deal or self.account)
+
+
+NO_SHARES = Shares()
+
+
+@dataclass(frozen=True)
 class Actor:
     """An acting user with the rights that were judged when the request or job began.
 
     ``tenant_id`` is the workspace the rights hold in (None: operators and system jobs act in any).
-    ``owner_ids`` are the CRM owners whose rows the actor sees; None means the whole workspace.
+    ``owner_ids`` are the CRM owners whose rows the actor sees; None means the whole workspace. ``shares`` comes beside them.
     ``role`` is the member's base role; ``level`` the highest of all roles held (1 is the top), ``permissions`` their union,
     ``sight`` the widest: "own", "team" or "everything".
     """
@@ -41,6 +63,7 @@ class Actor:
     owner_ids: tuple[int, ...] | None = None
     level: int = LOWEST_LEVEL
     sight: str = "own"
+    shares: Shares = NO_SHARES
 
     @classmethod
     def system(cls, job: str) -> Self:

@@ -1,6 +1,6 @@
 """The one place that sets database context.
 
-The program's login has no right on any tenant table. A context takes one of four roles for one transaction and names
+The program's login has no right on any tenant table. A context takes one of five roles for one transaction and names
 what that role may see; both end with the transaction, so a pooled connection carries nothing over. What is named is signed for
 the role, this connection and now, because settings alone would stop a forgotten filter but not injected SQL.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from isolation import signing
-from isolation.actors import Actor
+from isolation.actors import NO_SHARES, Actor, Shares
 
 # How long a signed context may wait for its transaction, or clocks may differ. A transaction that has begun goes on.
 VALID_SECONDS = 60
@@ -33,6 +33,7 @@ class Role(StrEnum):
     """The database role that a context takes. ``NONE`` is the bare login: shared tables only."""
 
     TENANT_MEMBER = "tenant_member"
+    TENANT_SHARED = "tenant_shared"
     TENANT_WIDE = "tenant_wide"
     PLATFORM = "platform"
     PERSON = "person"
@@ -48,6 +49,7 @@ class Context:
     owner_ids: tuple[int, ...] = ()
     user_id: UUID | None = None
     reason: str = ""
+    shares: Shares = NO_SHARES
 
     def fields(self, backend_pid: int, valid_until: int) -> tuple[str, ...]:
         """What is signed, in the order that the database reads; ``valid_until`` is in microseconds of the epoch."""
@@ -56,10 +58,18 @@ class Context:
             str(backend_pid),
             str(valid_until),
             "" if self.tenant_id is None else str(self.tenant_id),
-            "{" + ",".join(map(str, self.owner_ids)) + "}",
+            ";".join(map(_array, self._visible())),
             str(self.user_id or ""),
             self.reason,
         )
+
+    def _visible(self) -> tuple[tuple[int, ...], ...]:
+        shared = astuple(self.shares) if self.role is Role.TENANT_SHARED else ()
+        return (self.owner_ids, *shared)
+
+
+def _array(ids: tuple[int, ...]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 _NOWHERE = Context(role=Role.NONE)
@@ -129,6 +139,15 @@ def tenant_member(tenant_id: int, owner_ids: Iterable[int]) -> AbstractContextMa
     return _enter(Context(role=Role.TENANT_MEMBER, tenant_id=tenant_id, owner_ids=tuple(owner_ids)))
 
 
+def tenant_shared(
+    tenant_id: int, owner_ids: Iterable[int], shares: Shares
+) -> AbstractContextManager[Context]:
+    """See the rows of one workspace that belong to these CRM owners or were shared; change the former, and what may be edited."""
+    return _enter(
+        Context(role=Role.TENANT_SHARED, tenant_id=tenant_id, owner_ids=tuple(owner_ids), shares=shares)
+    )
+
+
 def person(user_id: UUID) -> AbstractContextManager[Context]:
     """See one person's own memberships, in every workspace, and nothing else."""
     return _enter(Context(role=Role.PERSON, user_id=user_id))
@@ -158,4 +177,6 @@ def of_actor(acting_user: Actor, tenant_id: int) -> AbstractContextManager[Conte
     """The context that fits what this actor may see in that workspace."""
     if acting_user.owner_ids is None:
         return tenant_wide(tenant_id)
+    if acting_user.shares:
+        return tenant_shared(tenant_id, acting_user.owner_ids, acting_user.shares)
     return tenant_member(tenant_id, acting_user.owner_ids)

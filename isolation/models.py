@@ -55,6 +55,7 @@ def _constraints(model: Any) -> list[models.BaseConstraint]:
     wall = TenantWall(
         name=constraint_name(table, "wall"),
         visible_through=column,
+        shared_through=getattr(declared, "shared_through", ()),
         append_only=getattr(declared, "append_only", False),
         person=getattr(declared, "person", ""),
     )
@@ -82,6 +83,7 @@ class TenantModel(models.Model, metaclass=TenantModelBase):
 
     class Isolation:
         visible_through = "owner"   # rows follow the CRM owner: a tenant_member sees only visible owners' rows
+        shared_through = ("id", "deal", "deal_edit")  # column, and whose ids of isolation.actors.Shares open the row to see, to change
         append_only = True          # insert and read, never change
         person = "<SQL predicate>"  # rows that a signed-in person may read before a workspace is chosen
     """

@@ -13,10 +13,11 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 from django.db.models import BaseConstraint, Model
 
-TENANT_ROLES = ("tenant_member", "tenant_wide")
+TENANT_ROLES = ("tenant_member", "tenant_shared", "tenant_wide")
 # Each policy names its role: the functions accept a context that is signed for that role only (isolation/migrations/0003).
 _IN_TENANT = "{column} = (SELECT revops_tenant_id('{role}'))"
 _AMONG_OWNERS = "{column} = ANY ((SELECT revops_owner_ids('{role}'))::bigint[])"
+_AMONG_SHARED = "{column} = ANY ((SELECT revops_shared_ids('tenant_shared', '{kind}'))::bigint[])"
 _FOR_A_REASON = "(SELECT revops_platform_reason()) IS NOT NULL"
 THIS_PERSON = "(SELECT revops_user_id())"
 
@@ -60,6 +61,7 @@ class TenantWall(_DatabaseOnlyConstraint):
     """Who may see and write a table's rows, per database role.
 
     ``visible_through``: column of the CRM owner that a ``tenant_member`` must be allowed to see ("" = the whole tenant).
+    ``shared_through``: (column, kind to see, kind to change) of what a ``tenant_shared`` sees besides: ids of ``Shares`` (() = nothing).
     ``append_only``: the program may add and read rows, never change or remove them; ``tenant_member`` may only add.
     ``person``: predicate that lets the ``person`` role read rows ("" = none).
     ``tenant_column``: "id" for the table of tenants itself.
@@ -70,19 +72,27 @@ class TenantWall(_DatabaseOnlyConstraint):
         *,
         name: str,
         visible_through: str = "",
+        shared_through: Sequence[str] = (),
         append_only: bool = False,
         person: str = "",
         tenant_column: str = "tenant_id",
     ) -> None:
         super().__init__(name=name)
         self.visible_through = visible_through
+        self.shared_through = tuple(shared_through)
         self.append_only = append_only
         self.person = person
         self.tenant_column = tenant_column
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
-        defaults = {"visible_through": "", "append_only": False, "person": "", "tenant_column": "tenant_id"}
+        defaults = {
+            "visible_through": "",
+            "shared_through": (),
+            "append_only": False,
+            "person": "",
+            "tenant_column": "tenant_id",
+        }
         kwargs |= {
             key: getattr(self, key) for key, default in defaults.items() if getattr(self, key) != default
         }
@@ -103,6 +113,10 @@ class TenantWall(_DatabaseOnlyConstraint):
             *self._policies(table),
         ]
 
+    def renewal(self, table: str) -> list[str]:
+        """Policies and rights anew, on a table that is walled already; its keys stay."""
+        return [*self._closed(table), *self._grants(table), *self._policies(table)]
+
     def _key(self, table: str) -> list[str]:
         if self.tenant_column != "tenant_id":
             return []
@@ -115,28 +129,29 @@ class TenantWall(_DatabaseOnlyConstraint):
         if self.tenant_column == "id":
             # A tenant may not write the slug: the unique index would tell whether another tenant has it.
             grants = [
-                f"GRANT SELECT ON {table} TO tenant_member, tenant_wide;",
+                f"GRANT SELECT ON {table} TO tenant_member, tenant_shared, tenant_wide;",
                 f"GRANT UPDATE (name, timezone, currency) ON {table} TO tenant_wide;",
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO platform;",
             ]
         elif self.append_only:
             grants = [
-                f"GRANT INSERT ON {table} TO tenant_member;",
+                f"GRANT INSERT ON {table} TO tenant_member, tenant_shared;",
                 f"GRANT SELECT, INSERT ON {table} TO tenant_wide, platform;",
             ]
         else:
+            everything = "tenant_member, tenant_wide, platform"
+            sharing = "SELECT, UPDATE" if self.shared_through else "SELECT, INSERT, UPDATE, DELETE"
             grants = [
-                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO tenant_member, tenant_wide, platform;"
+                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {everything};",
+                f"GRANT {sharing} ON {table} TO tenant_shared;",
             ]
         return [*grants, f"GRANT SELECT ON {table} TO person;"] if self.person else grants
 
     def _policies(self, table: str) -> list[str]:
-        of_member = _IN_TENANT.format(column=self.tenant_column, role="tenant_member")
-        if self.visible_through:
-            of_member += f" AND {_AMONG_OWNERS.format(column=self.visible_through, role='tenant_member')}"
         policies = [
-            _policy(table, "tenant_member", of_member),
-            _policy(table, "tenant_wide", _IN_TENANT.format(column=self.tenant_column, role="tenant_wide")),
+            _policy(table, "tenant_member", self._of_owners("tenant_member")),
+            *self._of_shares(table),
+            _policy(table, "tenant_wide", self._of_tenant("tenant_wide")),
             _policy(table, "platform", _FOR_A_REASON),
         ]
         if self.person:
@@ -145,16 +160,43 @@ class TenantWall(_DatabaseOnlyConstraint):
             )
         return policies
 
+    def _of_tenant(self, role: str) -> str:
+        return _IN_TENANT.format(column=self.tenant_column, role=role)
+
+    def _of_owners(self, role: str) -> str:
+        if not self.visible_through:
+            return self._of_tenant(role)
+        return f"{self._of_tenant(role)} AND {_AMONG_OWNERS.format(column=self.visible_through, role=role)}"
+
+    def _of_shares(self, table: str) -> list[str]:
+        """A role of its own for who holds shares: an OR costs everybody else's queries their plan, even with no share at all."""
+        if not self.shared_through:
+            return [_policy(table, "tenant_shared", self._of_owners("tenant_shared"))]
+        column, seen, changed = self.shared_through
+        mine = _AMONG_OWNERS.format(column=self.visible_through, role="tenant_shared")
+        tenant = self._of_tenant("tenant_shared")
+        see, change = (
+            f"{tenant} AND ({mine} OR {_AMONG_SHARED.format(column=column, kind=kind)})"
+            for kind in (seen, changed)
+        )
+        return [
+            f"CREATE POLICY {table}_tenant_shared ON {table} FOR SELECT TO tenant_shared USING ({see});",
+            f"CREATE POLICY {table}_tenant_shared_change ON {table} FOR UPDATE TO tenant_shared"
+            f" USING ({change}) WITH CHECK ({change});",
+        ]
+
     def _undo(self, model: type[Model]) -> list[str]:
         table = model._meta.db_table
-        drops = [
-            f"DROP POLICY IF EXISTS {table}_{role} ON {table};"
-            for role in (*TENANT_ROLES, "platform", "person")
-        ]
-        closed = f"REVOKE ALL ON {table} FROM tenant_member, tenant_wide, platform, person;"
         key = f"{table}_pkey"
         reset = [f"ALTER TABLE {table} DROP CONSTRAINT {key} CASCADE, ADD CONSTRAINT {key} PRIMARY KEY (id);"]
-        return [*drops, closed, *(reset if self.tenant_column == "tenant_id" else [])]
+        return [*self._closed(table), *(reset if self.tenant_column == "tenant_id" else [])]
+
+    def _closed(self, table: str) -> list[str]:
+        policies = (*TENANT_ROLES, "tenant_shared_change", "platform", "person")
+        return [
+            *(f"DROP POLICY IF EXISTS {table}_{policy} ON {table};" for policy in policies),
+            f"REVOKE ALL ON {table} FROM {', '.join(TENANT_ROLES)}, platform, person;",
+        ]
 
 
 class SameTenantReference(_DatabaseOnlyConstraint):

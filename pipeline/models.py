@@ -65,6 +65,7 @@ class DealHealth(MirrorModel):
 
     class Isolation:
         visible_through = "owner_id"
+        shared_through = ("id", "deal", "deal_edit")
 
 
 class PipelineSummary(MirrorModel):
@@ -122,6 +123,7 @@ class RecentChange(MirrorModel):
 
     class Isolation:
         visible_through = "owner_id"
+        shared_through = ("opportunity_id", "deal", "deal_edit")
 
 
 class BuildKind(models.TextChoices):

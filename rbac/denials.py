@@ -8,10 +8,10 @@ from isolation.actors import Actor
 from isolation.errors import DomainError, Forbidden
 from rbac.errors import DeniedChange
 from rbac.events import RoleChangeDenied
-from rbac.permissions import ROLES_EDIT
+from rbac.permissions import ACCESS_EXPLAIN, ROLES_EDIT, SHARES_EDIT
 from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT
 
-_GUARDED = {PEOPLE_EDIT, PEOPLE_DEACTIVATE, ROLES_EDIT}
+_GUARDED = {PEOPLE_EDIT, PEOPLE_DEACTIVATE, ROLES_EDIT, SHARES_EDIT, ACCESS_EXPLAIN}
 
 
 def record_denied(refusal: DomainError) -> None:

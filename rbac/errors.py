@@ -102,6 +102,40 @@ class GrantEnded(DeniedChange):
     )
 
 
+class ShareOwnRows(DeniedChange, Forbidden):
+    code = "rbac.share_own_rows"
+    sentence = (
+        "{actor} may not share “{label}” or end its shares: only who may change it can. "
+        "Ask its owner, a manager of the owner, or somebody who sees every deal."
+    )
+
+
+class ShareOutlivesOwn(DeniedChange):
+    code = "rbac.share_outlives_own"
+    sentence = "“{label}” is shared with you until {until}, and cannot be passed on for longer. Choose an end up to then."
+    field = "until"
+
+
+class ShareTwoWorkspaces(DeniedChange):
+    code = "rbac.share_two_workspaces"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There is no such person in this workspace. Choose one of its members."
+    field = "member"
+
+
+class ShareHeldAlready(DeniedChange):
+    code = "rbac.share_held_already"
+    sentence = "“{label}” is shared with {member} already. End that share first, then share it anew."
+    field = "member"
+
+
+class ShareEnded(DeniedChange):
+    code = "rbac.share_ended"
+    sentence = (
+        "The share of “{label}” with {member} has ended already. Open the page anew to see what is in force."
+    )
+
+
 class TrialStaffRefused(DomainError):
     code = "rbac.trial_staff_refused"
     status = HTTPStatus.FORBIDDEN

@@ -88,6 +88,32 @@ class CustomRoleArchived(AuditEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShareGiven(AuditEvent):
+    code: ClassVar = "rbac.share_given"
+    target_kind: ClassVar = "deal"
+    sentence: ClassVar = "{target_label} was shared with {member} ({access}) until {until}: {reason}"
+    personal: ClassVar = frozenset({"member", "reason"})
+
+    share_id: str
+    member: str
+    access: str
+    until: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareEndedEarly(AuditEvent):
+    code: ClassVar = "rbac.share_ended"
+    target_kind: ClassVar = "deal"
+    sentence: ClassVar = "The share of {target_label} with {member} was ended: {reason}"
+    personal: ClassVar = frozenset({"member", "reason"})
+
+    share_id: str
+    member: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoleChangeDenied(AuditEvent):
     code: ClassVar = "rbac.role_change_denied"
     target_kind: ClassVar = "role"

@@ -99,7 +99,22 @@ class AddForm(MemberForm):
 
 
 class DeactivateForm(forms.Form):
-    """Why somebody's access ends."""
+    """Why somebody's access ends, and who takes the deals over (None: they stay where managers above see them)."""
+
+    def __init__(self, data: QueryDict | None = None, *, candidates: Iterable[Member] = ()) -> None:
+        super().__init__(data)
+        self.candidates = {str(member.id): member for member in candidates}
+        field = _manager_field(self.candidates.values())
+        field.label = "Pass the deals on to"
+        field.help_text = (
+            "Without anybody, the deals stay where they are and managers above go on seeing them."
+        )
+        self.fields["heir"] = field
+
+    @property
+    def heir(self) -> Member | None:
+        """Who takes the deals over."""
+        return self.candidates.get(self.cleaned_data["heir"])
 
     reason = forms.CharField(
         max_length=300, help_text="Kept in the audit log.", error_messages={"required": _REASON}

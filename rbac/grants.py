@@ -42,7 +42,7 @@ def role_grant(*, member: Member, role: str, term: Term, reason: str, acting_use
     NotFound.
     """
     require(acting_user, PEOPLE_EDIT, member.tenant_id)
-    _require_reason(reason)
+    require_reason(reason)
     member, facts = _locked(member, role)
     _require_may_get(member, facts, acting_user)
     new = _held(facts, term)
@@ -52,7 +52,8 @@ def role_grant(*, member: Member, role: str, term: Term, reason: str, acting_use
     return _granted(member, new, reason, acting_user)
 
 
-def _require_reason(reason: str) -> None:
+def require_reason(reason: str) -> None:
+    """Raises: InvalidInput, for a reason that is empty, too long or not plain text."""
     if not reason.strip() or len(reason) > LONGEST_REASON or "\x00" in reason:
         problem = f"Say why, in at most {LONGEST_REASON} plain characters: the reason stays in the audit log."
         raise InvalidInput(field="reason", problem=problem)
@@ -126,7 +127,7 @@ def _period(new: HeldRole, zone: str) -> str:
 def role_grant_end(*, grant: RoleGrant, reason: str, acting_user: Actor) -> RoleGrant:
     """Take a granted role away at once, also before it begins. Raises: Forbidden, RoleTooHigh, GrantEnded, InvalidInput."""
     require(acting_user, PEOPLE_EDIT, grant.tenant_id)
-    _require_reason(reason)
+    require_reason(reason)
     found = Member.objects.select_for_update(no_key=True)
     member = found.get(tenant_id=grant.tenant_id, pk=grant.member_id)
     in_force = {one.grant_id: one.role for one in roles_held([member], also_later=True)[member.id]}

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from isolation.clock import StatementNow
 from isolation.ids import uuid7
 from isolation.models import SameTenantForeignKey, TenantModel
 from rbac.models_catalogue import (  # noqa: F401  # Django finds models only through this module
@@ -31,20 +32,28 @@ class Group(TenantModel):
 
 
 class ReportingLine(TenantModel):
-    """Who reports to whom, directly: the edge that people edit. At most one manager a member."""
+    """Who reported to whom, directly, from ``valid_from`` until ``valid_until`` (None: still). At most one manager a member at a time.
+
+    Ended, never rewritten: what the tree was at any instant can be asked (``rbac.tree``).
+    """
 
     id = models.BigAutoField(primary_key=True)
     member = SameTenantForeignKey(Member, on_delete=models.CASCADE, related_name="+")
     manager = SameTenantForeignKey(Member, on_delete=models.CASCADE, related_name="+")
+    valid_from = models.DateTimeField(db_default=StatementNow())
+    valid_until = models.DateTimeField(null=True)
+    set_by = models.CharField(max_length=254, db_default="")
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "member"], name="rbac_line_member")
+            models.UniqueConstraint(
+                fields=["tenant", "member"], condition=Q(valid_until=None), name="rbac_line_member"
+            )
         ]
 
 
 class ReportingPath(TenantModel):
-    """The closure of the reporting lines: one row for every pair above/below, ``depth`` 0 being the member itself.
+    """The closure of the reporting lines in force: one row for every pair above/below, ``depth`` 0 being the member itself.
 
     Only ``rbac.services.reporting_line_set`` writes it, together with the edge.
     """
@@ -164,4 +173,53 @@ class BaseRolePeriod(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "member"], condition=Q(valid_until=None), name="rbac_baserole_in_force"
             )
+        ]
+
+
+class ShareKind(models.TextChoices):
+    """What can be shared. With an account come those of its deals and contacts that are its own owner's."""
+
+    DEAL = "deal", "Deal"
+    ACCOUNT = "account", "Account"
+
+
+class Access(models.TextChoices):
+    """How far a share goes: to see, or to see, change and share on."""
+
+    VIEW = "view", "View"
+    EDIT = "edit", "View and edit"
+
+
+class Share(TenantModel):
+    """A deal or account that a member sees besides the own rows, from ``valid_from`` until the earlier of ``valid_until`` and ``revoked_at``.
+
+    ``with_team``: everyone below ``member`` in the reporting tree sees it too, whoever that is at the moment of asking. It names the
+    CRM's row (``source``, ``external_id``), so it outlives the row's removal and return. Only the end is ever written later.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=8, choices=ShareKind.choices)
+    source = models.CharField(max_length=12)
+    external_id = models.CharField(max_length=40)
+    label = models.CharField(max_length=200)
+    member = SameTenantForeignKey(Member, on_delete=models.PROTECT, related_name="+")
+    with_team = models.BooleanField(default=False)
+    access = models.CharField(max_length=4, choices=Access.choices)
+    valid_from = models.DateTimeField(db_default=StatementNow())
+    valid_until = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=300)
+    shared_by = models.CharField(max_length=254)
+    shared_by_member = SameTenantForeignKey(Member, on_delete=models.PROTECT, related_name="+", null=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=254, blank=True)
+    revoked_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from")), name="rbac_share_has_time"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "kind", "source", "external_id"], name="rbac_share_of_row")
         ]

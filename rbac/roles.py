@@ -20,13 +20,16 @@ from isolation.errors import InvalidInput
 from tenants.models import RoleCode
 
 _EVERYONE = frozenset({"pipeline.view", "alerts.view", "tenant.view"})
-_SELLING = _EVERYONE | {"exports.run"}
-_ANALYSING = _SELLING | {
+_READING = _EVERYONE | {"exports.run"}
+_SELLING = _READING | {"shares.edit", "crm.contact_data"}
+_ANALYSING = _READING | {
+    "access.explain",
     "crm.view", "crm.sync", "alerts.edit", "audit.view", "people.view", "pipeline.rebuild",
     "ops.priority_queue.view", "ops.priority_queue.review",
 }  # fmt: skip
 _ADMINISTERING = _ANALYSING | {
-    "crm.edit", "tenant.edit", "people.edit", "people.deactivate", "roles.edit", "ops.priority_queue.full_access", "crm.contact_data",
+    "crm.edit", "tenant.edit", "people.edit", "people.deactivate", "roles.edit", "shares.edit", "ops.priority_queue.full_access",
+    "crm.contact_data",
 }  # fmt: skip
 
 _DESK = frozenset({
@@ -101,10 +104,10 @@ BUILT_IN: Mapping[RoleCode, BuiltInRole] = {
             RoleCode.SALES_MANAGER,
             3,
             _SELLING
-            | {"ops.priority_queue.view", "ops.priority_queue.review", "people.view", "crm.contact_data"},
+            | {"ops.priority_queue.view", "ops.priority_queue.review", "people.view", "access.explain"},
         ),
         BuiltInRole(RoleCode.REVOPS_ANALYST, 4, _ANALYSING, sees_everything=True),
-        BuiltInRole(RoleCode.SALES_REP, 5, _SELLING | {"crm.contact_data"}),
+        BuiltInRole(RoleCode.SALES_REP, 5, _SELLING),
         BuiltInRole(RoleCode.DESIGN_PARTNER, 5, _ANALYSING, sees_everything=True),
         _desk(RoleCode.SUPER_ADMIN, 1, _LEADING_A_DESK),
         _desk(RoleCode.DESK_ADMIN, 2, _LEADING_A_DESK),

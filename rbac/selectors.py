@@ -9,9 +9,10 @@ from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 
 from isolation import context
-from isolation.actors import Actor, ActorKind
+from isolation.actors import NO_SHARES, Actor, ActorKind
 from rbac.held import holding, roles_held
 from rbac.models import ReportingLine, ReportingPath, Sight
+from rbac.shared import shares_of
 from rbac.standing import standing_of
 from tenants.models import Member
 
@@ -30,6 +31,13 @@ def team_of(member: Member) -> list[UUID]:
     return [member.id, *below.values_list("descendant_id", flat=True)]
 
 
+def manager_id_of(member: Member) -> UUID | None:
+    """To whom the member reports, directly."""
+    lines = ReportingLine.objects.filter(tenant_id=member.tenant_id, member=member, valid_until=None)
+    found: UUID | None = lines.values_list("manager_id", flat=True).first()
+    return found
+
+
 def visible_owner_ids(member: Member, sight: Sight) -> tuple[int, ...] | None:
     """The CRM owners whose rows ``member`` sees; None for the whole workspace. Needs the tenant-wide context."""
     if sight is Sight.EVERYTHING:
@@ -44,6 +52,7 @@ def actor_of(member: Member) -> Actor:
         held = roles_held([member])[member.id]
         standing = standing_of([one.role for one in held])
         owner_ids = visible_owner_ids(member, standing.sight)
+        shares = NO_SHARES if owner_ids is None else shares_of(member)
     return Actor(
         kind=ActorKind.PERSON,
         label=member.email,
@@ -55,6 +64,7 @@ def actor_of(member: Member) -> Actor:
         owner_ids=owner_ids,
         level=standing.level,
         sight=standing.sight.value,
+        shares=shares,
     )
 
 
@@ -65,7 +75,7 @@ def people_of(
 
     ``role`` asks for those who hold the role of that code, as base role or by a grant that has not ended.
     """
-    line = ReportingLine.objects.filter(tenant_id=tenant_id, member=OuterRef("pk"))
+    line = ReportingLine.objects.filter(tenant_id=tenant_id, member=OuterRef("pk"), valid_until=None)
     wanted = Q(name__icontains=search) | Q(email__icontains=search) if search else Q()
     if role:
         wanted &= holding(role)

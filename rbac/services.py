@@ -10,7 +10,8 @@ from audit.services import record
 from isolation.actors import Actor, require
 from rbac.errors import ReportingCycle
 from rbac.events import ReportingLineSet
-from rbac.models import ReportingLine, ReportingPath
+from rbac.models import ReportingPath
+from rbac.selectors import manager_id_of
 from tenants.models import Member, Tenant
 from tenants.permissions import PEOPLE_EDIT
 
@@ -36,11 +37,23 @@ _SELF_PATHS = """
     SELECT %(tenant)s, node, node, 0 FROM unnest(%(nodes)s::uuid[]) AS node
     ON CONFLICT (tenant_id, ancestor_id, descendant_id) DO NOTHING
 """
+# Both by the clock of the statement: what waited for the lock must not end before what was set meanwhile began.
+_END_LINE = """
+    UPDATE rbac_reportingline SET valid_until = statement_timestamp()
+    WHERE tenant_id = %(tenant)s AND member_id = %(member)s AND valid_until IS NULL
+"""
+_BEGIN_LINE = """
+    INSERT INTO rbac_reportingline (tenant_id, member_id, manager_id, set_by)
+    VALUES (%(tenant)s, %(member)s, %(manager)s, %(by)s)
+"""
 
 
 @transaction.atomic
 def reporting_line_set(*, member: Member, manager: Member | None, acting_user: Actor) -> None:
-    """Put ``member``, with everyone below, under ``manager`` (None: at the top). Raises: Forbidden, ReportingCycle."""
+    """Put ``member``, with everyone below, under ``manager`` (None: at the top); no change where it is so already.
+
+    Raises: Forbidden, ReportingCycle.
+    """
     require(acting_user, PEOPLE_EDIT, member.tenant_id)
     # One change of a tree at a time: two moves at once could close a circle that neither sees.
     Tenant.objects.select_for_update(no_key=True).get(pk=member.tenant_id)
@@ -52,7 +65,9 @@ def reporting_line_set(*, member: Member, manager: Member | None, acting_user: A
             manager=manager.email,
             member=member.email,
         )
-    _move(member, manager)
+    if manager_id_of(member) == (manager.id if manager else None):
+        return
+    _move(member, manager, acting_user)
     event = ReportingLineSet(
         target_id=str(member.id), target_label=member.email, manager=manager.email if manager else "nobody"
     )
@@ -66,17 +81,18 @@ def _is_below(candidate: Member, member: Member) -> bool:
     return paths.exists()
 
 
-def _move(member: Member, manager: Member | None) -> None:
+def _move(member: Member, manager: Member | None, acting_user: Actor) -> None:
     values: dict[str, Any] = {
         "tenant": member.tenant_id,
         "member": member.id,
         "manager": manager.id if manager else None,
+        "by": acting_user.label,
     }
     nodes = [member.id, *([manager.id] if manager else [])]
-    ReportingLine.objects.filter(tenant_id=member.tenant_id, member=member).delete()
     with connection.cursor() as cursor:
+        cursor.execute(_END_LINE, values)
         cursor.execute(_SELF_PATHS, {**values, "nodes": nodes})
         cursor.execute(_DETACH, values)
         if manager is not None:
             cursor.execute(_ATTACH, values)
-            ReportingLine(tenant_id=member.tenant_id, member=member, manager=manager).save(force_insert=True)
+            cursor.execute(_BEGIN_LINE, values)

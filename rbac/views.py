@@ -220,10 +220,13 @@ def manager_set(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
 def deactivate(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """End the member's access to this workspace."""
     member = _member(request, member_id)
-    form = DeactivateForm(request.POST)
+    form = DeactivateForm(request.POST, candidates=manager_candidates(member.tenant_id, besides=member.id))
     actor = request.workspace.actor
     if carried_out(
-        form, lambda: member_deactivate(member=member, reason=form.cleaned_data["reason"], acting_user=actor)
+        form,
+        lambda: member_deactivate(
+            member=member, reason=form.cleaned_data["reason"], heir=form.heir, acting_user=actor
+        ),
     ):
         messages.success(request, f"{member} cannot open this workspace any more.")
         return redirect("people:people", tenant=member.tenant.slug)
@@ -278,7 +281,9 @@ def _person(
         manager_form=(manager_form or ManagerForm(None, candidates=candidates, current=current))
         if may_edit
         else None,
-        deactivate_form=(deactivate_form or DeactivateForm()) if may_end and member.is_active else None,
+        deactivate_form=(deactivate_form or DeactivateForm(candidates=candidates))
+        if may_end and member.is_active
+        else None,
         urls={
             name: _url(workspace, name, member.id) for name in ("role", "manager", "deactivate", "standing")
         },

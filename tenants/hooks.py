@@ -29,6 +29,9 @@ AfterRoleChange = Callable[[Member, Actor], None]
 _role_checks: list[RoleCheck] = []
 _after_role_change: list[AfterRoleChange] = []
 
+BeforeLeaving = Callable[[Member, Member | None, Actor], object]
+_before_leaving: list[BeforeLeaving] = []
+
 AfterMemberAdded = Callable[[Member], None]
 _after_member_added: list[AfterMemberAdded] = []
 
@@ -64,3 +67,14 @@ def call_after_role_change(member: Member, acting_user: Actor) -> None:
     """Call every hook in the order of the rooms."""
     for hook in _after_role_change:
         hook(member, acting_user)
+
+
+def before_leaving(hook: BeforeLeaving) -> None:
+    """Call ``hook(member, heir, acting_user)`` before somebody is deactivated; it passes things on, or raises what refuses the leaving."""
+    _before_leaving.append(hook)
+
+
+def call_before_leaving(member: Member, heir: Member | None, acting_user: Actor) -> None:
+    """Call every hook in the order of the rooms. Raises: what a hook refuses with."""
+    for hook in _before_leaving:
+        hook(member, heir, acting_user)

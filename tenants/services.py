@@ -33,7 +33,13 @@ from tenants.events import (
     SettingsSaved,
     TimezoneSet,
 )
-from tenants.hooks import RoleChange, call_after_member_added, call_after_role_change, call_role_checks
+from tenants.hooks import (
+    RoleChange,
+    call_after_member_added,
+    call_after_role_change,
+    call_before_leaving,
+    call_role_checks,
+)
 from tenants.models import Invitation, Member, RoleCode, SettingsVersion, Tenant, TenantKind
 from tenants.settings_schema import TenantSettings
 
@@ -181,10 +187,13 @@ def member_reactivate(*, member: Member, acting_user: Actor) -> Member:
 
 
 @transaction.atomic
-def member_deactivate(*, member: Member, reason: str, acting_user: Actor) -> Member:
-    """End a member's access to this workspace at once; other workspaces of the same person are left alone.
+def member_deactivate(
+    *, member: Member, reason: str, acting_user: Actor, heir: Member | None = None
+) -> Member:
+    """End a member's access to this workspace at once, and pass on to ``heir`` what was theirs; other workspaces are left alone.
 
-    Raises: Forbidden, LastAdmin (if no other active admin would remain), and what ``hooks.check_role_changes`` refuses with.
+    Raises: Forbidden, LastAdmin (if no other active admin would remain), and what ``hooks.check_role_changes`` and
+    ``hooks.before_leaving`` refuse with.
     """
     require(acting_user, permissions.PEOPLE_DEACTIVATE, member.tenant_id)
     member = _locked(member)
@@ -194,6 +203,7 @@ def member_deactivate(*, member: Member, reason: str, acting_user: Actor) -> Mem
     call_role_checks(change, acting_user)
     if _is_last_admin(member):
         raise LastAdmin(email=member.email, tenant=member.tenant.name)
+    call_before_leaving(member, heir, acting_user)
     member.is_active, member.deactivated_at, member.deactivation_reason = False, timezone.now(), reason
     member.save(update_fields=["is_active", "deactivated_at", "deactivation_reason"])
     event = MemberDeactivated(target_id=str(member.id), target_label=member.email, reason=reason)

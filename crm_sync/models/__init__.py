@@ -1,11 +1,13 @@
 """Connections and runs (``sync``), what is expected of the CRM (``contract``), and the mirror of what it holds (``mirror``)."""
 
 from crm_sync.models.contract import CheckedMonth, ContractViolation, FieldMap, ViolationKind
+from crm_sync.models.holders import FormerHolder, FormerOwner
 from crm_sync.models.mirror import (
     Account,
     Activity,
     Contact,
     ContactRole,
+    HolderOrigin,
     Opportunity,
     Owner,
     Stage,
@@ -43,6 +45,9 @@ __all__ = [
     "ContactRole",
     "ContractViolation",
     "FieldMap",
+    "FormerHolder",
+    "FormerOwner",
+    "HolderOrigin",
     "NoticedRow",
     "Opportunity",
     "Owner",

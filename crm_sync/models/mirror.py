@@ -14,6 +14,7 @@ from typing import ClassVar
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from isolation.models import MirrorModel
 
@@ -42,14 +43,25 @@ class MirrorColumns(MirrorModel):
         abstract = True
 
 
+class HolderOrigin(models.TextChoices):
+    """Why an owner's deals are a member's: the same e-mail, somebody's choice, or passed on by one who left."""
+
+    EMAIL = "", "Same e-mail"
+    CHOSEN = "chosen", "Chosen"
+    PASSED_ON = "passed_on", "Passed on"
+
+
 class Owner(MirrorColumns):
-    """A CRM user who owns deals; ``member_id`` is our member with the same e-mail."""
+    """A CRM user who owns deals; ``member_id`` is the member whose deals they are: by e-mail, unless somebody said otherwise."""
 
     email = models.CharField(blank=True)
     name = models.CharField()
     is_active = models.BooleanField(default=True)
     manager_external_id = models.CharField(max_length=40, blank=True)
     member_id = models.UUIDField(null=True)
+    holder_origin = models.CharField(
+        max_length=10, blank=True, db_default=HolderOrigin.EMAIL, choices=HolderOrigin.choices
+    )
 
     class Meta:
         constraints: ClassVar = [mirror_key("crm_sync_owner_key")]
@@ -57,6 +69,7 @@ class Owner(MirrorColumns):
 
     class Isolation:
         visible_through = "id"
+        shared_through = ("id", "owner", "owner")
 
     def __str__(self) -> str:
         return self.name
@@ -107,6 +120,7 @@ class Account(OwnedColumns):
 
     class Isolation:
         visible_through = "owner_id"
+        shared_through = ("id", "account", "account_edit")
 
     def __str__(self) -> str:
         return self.name
@@ -124,16 +138,21 @@ class Contact(OwnedColumns):
 
     class Meta:
         constraints: ClassVar = [mirror_key("crm_sync_contact_key")]
-        indexes: ClassVar = [dangling("account", "crm_sync_contact_dangling")]
+        indexes: ClassVar = [
+            # For those who are shared an account, as with deals.
+            models.Index(fields=["tenant", "account_id"], name="crm_sync_contact_of_account"),
+            dangling("account", "crm_sync_contact_dangling"),
+        ]
 
     class Isolation:
         visible_through = "owner_id"
+        shared_through = ("id", "contact", "contact_edit")
 
 
 class Opportunity(OwnedColumns):
     """A deal. ``account_name`` repeats the account's name: the deals page then needs no join at a million rows.
 
-    Where a CRM gives a stage by its id, ``stage``, ``pipeline``, ``is_closed`` and ``is_won`` repeat the Stage; elsewhere ``stage_id`` is null.
+    ``first_seen_at`` is when the mirror first held the row. Where a CRM gives a stage by its id, ``stage``, ``pipeline``, ``is_closed`` and ``is_won`` repeat the Stage; elsewhere ``stage_id`` is null.
     """
 
     name = models.CharField()
@@ -157,6 +176,7 @@ class Opportunity(OwnedColumns):
     created_at = models.DateTimeField()
     stage_changed_at = models.DateTimeField(null=True)
     last_activity_on = models.DateField(null=True)
+    first_seen_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints: ClassVar = [mirror_key("crm_sync_opportunity_key")]
@@ -169,12 +189,15 @@ class Opportunity(OwnedColumns):
             models.Index(
                 fields=["tenant", "owner_id", "is_closed", "close_on", "id"], name="crm_sync_deal_by_owner"
             ),
+            # Whoever is shared an account sees its deals: found at every request of theirs.
+            models.Index(fields=["tenant", "account_id"], name="crm_sync_deal_of_account"),
             dangling("account", "crm_sync_deal_dangling"),
             dangling("stage", "crm_sync_deal_no_stage"),
         ]
 
     class Isolation:
         visible_through = "owner_id"
+        shared_through = ("id", "deal", "deal_edit")
 
     def __str__(self) -> str:
         return self.name
@@ -209,6 +232,7 @@ class ContactRole(DealChildColumns):
 
     class Isolation:
         visible_through = "deal_owner_id"
+        shared_through = ("opportunity_id", "deal", "deal_edit")
 
 
 class StageChange(DealChildColumns):
@@ -236,6 +260,7 @@ class StageChange(DealChildColumns):
 
     class Isolation:
         visible_through = "deal_owner_id"
+        shared_through = ("opportunity_id", "deal", "deal_edit")
 
 
 class Activity(DealChildColumns):
@@ -257,3 +282,4 @@ class Activity(DealChildColumns):
 
     class Isolation:
         visible_through = "deal_owner_id"
+        shared_through = ("opportunity_id", "deal", "deal_edit")

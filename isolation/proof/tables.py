@@ -152,11 +152,23 @@ def _policy_findings(row: Row, wall: Wall, declared: Declared) -> Iterator[Findi
         for problem in _policy_problems(policy, wall, declared):
             remedy = f"run DROP POLICY {policy.name} ON {name} and apply the wall's migration again"
             yield Finding("policy", name, f"policy {policy.name} {problem}", remedy)
+    for role, several in _adding_up(policies, served):
+        remedy = "drop all but the one that the wall declares"
+        yield Finding("policy", name, f"policies {', '.join(several)} add up for {role}", remedy)
+
+
+def _adding_up(policies: list[Policy], served: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The roles for which more than one policy lets rows through for the same command, with those policies."""
     for role in sorted(served):
-        several = [p.name for p in policies if role in p.roles and p.is_permissive]
-        if len(several) > 1:
-            remedy = "drop all but the one that the wall declares"
-            yield Finding("policy", name, f"policies {', '.join(several)} add up for {role}", remedy)
+        found = {
+            tuple(
+                p.name
+                for p in policies
+                if role in p.roles and p.is_permissive and p.command in ("*", command)
+            )
+            for command in "rawd"
+        }
+        yield from ((role, several) for several in sorted(found) if len(several) > 1)
 
 
 def _policy_problems(policy: Policy, wall: Wall, declared: Declared) -> Iterator[str]:
@@ -166,12 +178,13 @@ def _policy_problems(policy: Policy, wall: Wall, declared: Declared) -> Iterator
         yield "has no WITH CHECK"
     if "person" in policy.roles and policy.command != "r":
         yield "lets a person write"
+    is_tenants = bool(set(policy.roles) & declared.tenant_roles)
     for predicate in filter(None, (policy.using, policy.check)):
-        if set(policy.roles) & declared.tenant_roles and not _narrows(predicate, wall.tenant_column):
+        if is_tenants and not _narrows(predicate, wall.tenant_column):
             yield f"does not begin with the tenant, or widens it again ({_one_line(predicate)})"
         elif others := sorted(set(_NAMED_ROLE.findall(predicate)) - set(policy.roles)):
             yield f"believes a context of {', '.join(others)}"
-        elif not (_asks(predicate) or _through_another(predicate, declared)):
+        elif not (is_tenants or _asks(predicate) or _through_another(predicate, declared)):
             yield f"asks for no context ({_one_line(predicate)})"
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +21,7 @@ from pages.objects import STATE_BADGES, Action, Badge, Crumb, Definition, Page
 from pages.templatetags.formats import local_time
 from rbac.forms import DeactivateForm, RoleForm
 from rbac.held import roles_held
+from rbac.selectors import manager_candidates
 from revops_admin.platform.access import OperatorRequest, operator_view
 from tenants.models import Member, RoleCode
 from tenants.services import member_deactivate, member_reactivate, member_role_change
@@ -70,11 +72,11 @@ def member_end(request: OperatorRequest, slug: str, member_id: UUID) -> HttpResp
     """End the member's access to the workspace."""
 
     def write(found: Member) -> DeactivateForm | None:
-        form = DeactivateForm(request.POST)
+        form = DeactivateForm(request.POST, candidates=_heirs(found))
         is_done = carried_out(
             form,
             lambda: member_deactivate(
-                member=found, reason=form.cleaned_data["reason"], acting_user=request.operator
+                member=found, reason=form.cleaned_data["reason"], heir=form.heir, acting_user=request.operator
             ),
         )
         return None if is_done else form
@@ -127,6 +129,10 @@ def _shown(
     return render(request, "platform/member.html", {"page": page}, status=status)
 
 
+def _heirs(found: Member) -> QuerySet[Member]:
+    return manager_candidates(found.tenant_id, besides=found.id)
+
+
 def _page(found: Member, role_form: RoleForm | None, deactivate_form: DeactivateForm | None) -> MemberPage:
     slug = found.tenant.slug
     again = Action("Let in again", _url("member_again", slug, found.id), icon="check", method="post")
@@ -140,7 +146,9 @@ def _page(found: Member, role_form: RoleForm | None, deactivate_form: Deactivate
         actions=[] if found.is_active else [again],
         facts=_facts(found),
         role_form=role_form or RoleForm(None, tenant=found.tenant, current=found.role),
-        deactivate_form=(deactivate_form or DeactivateForm()) if found.is_active else None,
+        deactivate_form=(deactivate_form or DeactivateForm(candidates=_heirs(found)))
+        if found.is_active
+        else None,
         role_url=_url("member_role", slug, found.id),
         deactivate_url=_url("member_end", slug, found.id),
     )

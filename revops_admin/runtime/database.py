@@ -18,7 +18,7 @@ from revops_admin.runtime.errors import RuntimeProblem
 
 OWNER = "revops_owner"
 APP = "revops_app"
-CONTEXT_ROLES = ("tenant_member", "tenant_wide", "platform", "person")
+CONTEXT_ROLES = ("tenant_member", "tenant_shared", "tenant_wide", "platform", "person")
 OLDEST_SERVER = 160000
 _MAINTENANCE = {"postgres", "template0", "template1"}
 _PLAIN = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"

@@ -166,10 +166,10 @@ def test_every_kind_of_finding_is_proven() -> None:
 
 def test_a_missing_role_is_found(administrator: psycopg.Connection[Any]) -> None:
     expected = declared()
-    more = type(expected)(expected.tables, expected.tenant_roles | {"tenant_shared"}, expected.other_roles)
+    more = type(expected)(expected.tables, expected.tenant_roles | {"tenant_ghost"}, expected.other_roles)
     with administrator.cursor() as cursor:
         findings = examine(cursor, more).findings
-    assert any(one.kind == "role" and one.place == "tenant_shared" for one in findings)
+    assert any(one.kind == "role" and one.place == "tenant_ghost" for one in findings)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ class TestTheCommand:
         } == declared().tables.keys()
         assert "tenants_member_tenant_wide for tenant_wide: (tenant_id = " in done.stdout
         assert (
-            "role revops_app: attributes login; may take person, platform, tenant_member, tenant_wide"
+            "role revops_app: attributes login; may take person, platform, tenant_member, tenant_shared, tenant_wide"
             in done.stdout
         )
 

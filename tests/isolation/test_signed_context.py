@@ -25,7 +25,7 @@ from tenants.models import Member, Tenant
 from tests.conftest import ROOT, WorkerDatabase
 from tests.isolation.raw import Login, enter, put, sealed, take, tenant_id_of
 
-ROLES = ("tenant_member", "tenant_wide", "platform", "person")
+ROLES = ("tenant_member", "tenant_shared", "tenant_wide", "platform", "person")
 JOB = Actor.system("tests")
 MEMBERS = "SELECT count(*) FROM tenants_member"
 PLATFORM = Context(role=Role.PLATFORM, reason="test")
@@ -298,6 +298,7 @@ class TestTheKey:
         ).fetchall()
         expected = {
             "tenant_member": "revops_tenant_id('tenant_member'::text)",
+            "tenant_shared": "revops_tenant_id('tenant_shared'::text)",
             "tenant_wide": "revops_tenant_id('tenant_wide'::text)",
             "platform": "revops_platform_reason()",
         }
@@ -315,7 +316,13 @@ class TestTheKey:
             "FROM pg_proc WHERE prosecdef AND proname LIKE 'revops%' ORDER BY proname"
         ).fetchall()
         fixed = '{"search_path=pg_catalog, pg_temp"}'
-        names = ("revops_owner_ids", "revops_platform_reason", "revops_tenant_id", "revops_user_id")
+        names = (
+            "revops_owner_ids",
+            "revops_platform_reason",
+            "revops_shared_ids",
+            "revops_tenant_id",
+            "revops_user_id",
+        )
         assert found == [(name, fixed, "revops_owner", False, "r") for name in names]
 
 

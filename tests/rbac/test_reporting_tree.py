@@ -32,7 +32,8 @@ def walk(edges: dict[UUID, UUID], member: UUID) -> set[UUID]:
 
 
 def edges_of(tenant: Tenant) -> dict[UUID, UUID]:
-    return dict(ReportingLine.objects.filter(tenant=tenant).values_list("member_id", "manager_id"))
+    lines = ReportingLine.objects.filter(tenant=tenant, valid_until=None)
+    return dict(lines.values_list("member_id", "manager_id"))
 
 
 class TestTheTree:

@@ -10,7 +10,7 @@ from revops_admin.runtime import database
 from revops_admin.runtime.errors import RuntimeProblem
 from revops_admin.runtime.services import Services, at_database, create_database, drop_database, resolve_given
 
-CONTEXTS = ("person", "platform", "tenant_member", "tenant_wide")
+CONTEXTS = ("person", "platform", "tenant_member", "tenant_shared", "tenant_wide")
 
 
 def rows(url: str, query: str) -> list[tuple[object, ...]]:
@@ -32,7 +32,7 @@ class TestRoles:
             administrator,
             "SELECT rolname, rolcanlogin, rolinherit, rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication "
             "OR rolbypassrls FROM pg_roles WHERE rolname IN "
-            "('revops_owner','revops_app','tenant_member','tenant_wide','platform','person') ORDER BY 1",
+            "('revops_owner','revops_app','tenant_member','tenant_shared','tenant_wide','platform','person') ORDER BY 1",
         )
         assert found == [
             ("person", False, False, False),
@@ -40,6 +40,7 @@ class TestRoles:
             ("revops_app", True, False, False),
             ("revops_owner", True, True, False),
             ("tenant_member", False, False, False),
+            ("tenant_shared", False, False, False),
             ("tenant_wide", False, False, False),
         ]
 
