@@ -19,6 +19,7 @@ from crm_sync.models import SyncRun
 from crm_sync.selectors import touched_deal_ids
 from isolation import context, jobs
 from isolation.actors import Actor, require
+from isolation.locks import lock_until_commit
 from pipeline import permissions
 from pipeline.datasets import BuildCounts, BuildScope, Dataset, all_datasets
 from pipeline.errors import BuildFailed, DatasetUnknown
@@ -134,18 +135,13 @@ def _carry_out(tenant_id: int, build_id: UUID, deal_ids: Sequence[int] | None) -
     )
     if build.state != BuildState.RUNNING:  # another worker has finished it
         return build
-    _one_at_a_time(tenant_id, build.dataset)
+    lock_until_commit("pipeline.build", tenant_id, build.dataset)
     tenant = Tenant.objects.get(pk=tenant_id)
     started = timezone.now()
     today = started.astimezone(ZoneInfo(tenant.timezone)).date()
     scope = BuildScope(tenant_id, tenant.timezone, today, settings_of(tenant_id), deal_ids)
     counts = dataset_of(build.dataset).build(scope)
     return _note_success(build, scope, counts, started)
-
-
-def _one_at_a_time(tenant_id: int, path: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [path, tenant_id])
 
 
 def _note_success(
