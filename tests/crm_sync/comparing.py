@@ -16,7 +16,7 @@ _LEADS_TO: dict[str, type[MirrorModel]] = {
     "owner_id": Owner, "deal_owner_id": Owner, "account_id": Account, "contact_id": Contact, "opportunity_id": Opportunity,
     "stage_id": Stage,
 }  # fmt: skip
-_APART = {"id", "tenant_id", "source", "external_id", "custom", "member_id"}
+_APART = {"id", "tenant_id", "source", "external_id", "custom", "member_id", "holder_origin", "first_seen_at"}
 
 
 def mirror(tenant: Tenant, source: str) -> dict[type[MirrorModel], Rows]:
