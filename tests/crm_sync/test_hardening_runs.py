@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import psycopg
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 from django.db import connection as database
 from django.test import Client
 
@@ -17,12 +18,13 @@ from audit.models import Event
 from crm_sync.engine.execute import execute
 from crm_sync.engine.lease import Lease, claim
 from crm_sync.errors import ConnectionChanged
-from crm_sync.models import Connection, ConnectionState, RejectedRow, RunState
+from crm_sync.models import Connection, ConnectionState, RejectedRow, RunState, SyncRun
 from crm_sync.services.connections import connection_test
 from isolation import context
 from tenants.models import Member
 from tests.conftest import WorkerDatabase
 from tests.crm_sync.conftest import SYSTEM, Crm, ServeFiles
+from tests.whole_path.processes import until
 
 SignedIn = Callable[[Member], Client]
 TEST = "/w/acme-corp/settings/crm/salesforce/connection/test/"
@@ -123,6 +125,46 @@ class TestATestOfAConnection:
         with pytest.raises(ConnectionChanged):
             connection_test(tenant_id=crm.tenant.id, source="salesforce", acting_user=SYSTEM)
         assert crm.connection.state == ConnectionState.NEEDS_ATTENTION
+
+
+class TestARunThatCommits:
+    """Keys are checked at commit, with a lock of their own on the row they lead to: the request for a run locks that row too."""
+
+    def test_does_not_wait_for_a_request_that_waits_for_the_run(
+        self, crm: Crm, committed: WorkerDatabase
+    ) -> None:
+        run = crm.request()
+        outcomes: list[object] = []
+        asking = threading.Thread(target=self._ask, args=[crm, outcomes])
+        with context.tenant_wide(crm.tenant.id):
+            SyncRun.objects.select_for_update(no_key=True).get(pk=run.pk)
+            RejectedRow.objects.create(
+                tenant_id=run.tenant_id, connection_id=run.connection_id, run=run, object_name="Opportunity",
+                external_id="006BAD", field="Amount", value="much", reason="is no number",
+            )  # fmt: skip
+            asking.start()
+            until("the request to wait for the run", lambda: self._waits(committed))
+        asking.join()
+        assert outcomes == [run.id]
+        assert "006BAD" in crm.kept_aside()
+
+    @staticmethod
+    def _ask(crm: Crm, outcomes: list[object]) -> None:
+        try:
+            outcomes.append(crm.request(is_full=True).id)
+        except OperationalError as problem:  # the server ends one of two that wait for each other
+            outcomes.append(str(problem))
+        finally:
+            database.close()
+
+    @staticmethod
+    def _waits(committed: WorkerDatabase) -> bool:
+        with psycopg.connect(str(committed.services.database_admin_url)) as watcher:
+            asked = watcher.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'",
+                [committed.name],
+            )
+            return asked.fetchone() == (1,)
 
 
 USERS = "Id,Name,Email,IsActive\n005A,Rina,rina@acme.test,true\n"

@@ -157,7 +157,7 @@ class TestBatchReading:
             "createdate",
             "hs_lastmodifieddate",
             "hs_object_id",
-        }  # type: ignore[attr-defined]
+        }
 
     def test_unknown_ids_make_it_207_and_are_named(self, demo: Portal) -> None:
         known = demo.objects(limit=1)[0]["id"]
@@ -327,6 +327,30 @@ class TestMerging:
         assert {each["id"] for each in shown["associations"]["contacts"]["results"]} == {contact}
         assert scratch.get(f"/crm/v3/objects/deals/{loser}").status_code == 404
         assert loser not in {record["id"] for record in scratch.everything("deals", archived="true")}
+
+    def test_counts_associations_anew_so_that_later_ones_move_the_stamps(self, scratch: Portal) -> None:
+        """A count that was still the one of before would be “unchanged” by the next association, and its stamp would stay."""
+        scratch.control("clock", fix="2031-01-01T00:00:00Z")
+        survivor, loser, third = (scratch.make(dealname=name) for name in ("Kept", "Lost", "Third"))
+        shared, own = scratch.make("contacts", firstname="Ann"), scratch.make("contacts", firstname="Bo")
+        for deal, contact in ((survivor, shared), (loser, shared), (loser, own)):
+            scratch.control("associate", object="deals", id=deal, other="contacts", other_id=contact)
+        scratch.control("clock", fix="2031-01-02T00:00:00Z")
+        scratch.control("merge", object="deals", primary=survivor, loser=loser)
+        assert self._counted(scratch, "deals", survivor) == ("2", "2031-01-02T00:00:00Z")
+        assert self._counted(scratch, "contacts", shared) == ("1", "2031-01-01T00:00:00Z")
+        scratch.control("clock", fix="2031-01-03T00:00:00Z")
+        scratch.control("part", object="deals", id=survivor, other="contacts", other_id=own)
+        scratch.control("associate", object="deals", id=third, other="contacts", other_id=shared)
+        assert self._counted(scratch, "deals", survivor) == ("1", "2031-01-03T00:00:00Z")
+        assert self._counted(scratch, "contacts", shared) == ("2", "2031-01-03T00:00:00Z")
+
+    @staticmethod
+    def _counted(portal: Portal, kind: str, record_id: str) -> tuple[str, str]:
+        """How many of the other kind a record counts, and its stamp."""
+        name = "num_associated_contacts" if kind == "deals" else "num_associated_deals"
+        shown = portal.one(record_id, kind, properties=name)
+        return shown["properties"][name], shown["updatedAt"]
 
     def test_a_record_is_not_merged_with_itself(self, scratch: Portal) -> None:
         deal = scratch.make(dealname="One")
