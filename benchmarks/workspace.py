@@ -42,7 +42,7 @@ def without_upper_rooms() -> None:
 def only(objects: Collection[str]) -> None:
     """Let Salesforce have these objects alone, so that a run can be compared with a program that reads one."""
     chosen = SalesforceSource.objects
-    SalesforceSource.objects = lambda self: tuple(  # type: ignore[method-assign]
+    SalesforceSource.objects = lambda self: tuple(  # type: ignore[method-assign]  # for this process alone
         spec for spec in chosen(self) if spec.name in objects
     )
 
@@ -103,11 +103,11 @@ def with_credentials(connection: Connection, url: str, organisation: str) -> Con
 def up_to_rows_by_rest(most: int) -> Iterator[None]:
     """Have Salesforce's changes come by the query address up to so many rows, whatever was measured."""
     chosen = SalesforceSource._rest_rows
-    SalesforceSource._rest_rows = lambda self: most  # type: ignore[method-assign]  # noqa: ARG005 - a method has one
+    SalesforceSource._rest_rows = lambda self: most  # type: ignore[method-assign]  # noqa: ARG005  # put back below; a method has a self
     try:
         yield
     finally:
-        SalesforceSource._rest_rows = chosen  # type: ignore[method-assign]
+        SalesforceSource._rest_rows = chosen  # type: ignore[method-assign]  # what it was
 
 
 def threshold(connection: Connection) -> int | None:

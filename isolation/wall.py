@@ -38,8 +38,8 @@ class _DatabaseOnlyConstraint(BaseConstraint):
     def _undo(self, model: type[Model]) -> list[str]:
         raise NotImplementedError
 
-    # The stubs promise a string; Django itself takes None for "not inline", as its own partial unique indexes answer.
-    def constraint_sql(self, model: _Model, schema_editor: _Editor) -> str | None:  # type: ignore[override]
+    # Django takes None for "not inline", as its own partial unique indexes answer.
+    def constraint_sql(self, model: _Model, schema_editor: _Editor) -> str | None:  # type: ignore[override]  # the stubs promise a string
         assert model is not None
         assert schema_editor is not None
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))

@@ -13,7 +13,7 @@ os.environ.setdefault("REVOPS_HOME", str(_HOME))
 ensure_services(Path(os.environ["REVOPS_HOME"]).absolute(), durable=False)
 
 from revops_admin.settings.base import *  # noqa: E402, F403  # settings modules are layered by star, after the servers stand
-from revops_admin.settings.base import CACHES, HOME, REDIS_URL  # noqa: E402
+from revops_admin.settings.base import CACHES, HOME, REDIS_URL  # noqa: E402  # as above
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 TENANT_CONFIG_DIR = str(HOME / "configs")

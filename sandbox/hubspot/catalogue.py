@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
@@ -60,10 +61,8 @@ class Catalogue:
         self._properties, self._archived = found[0], found[1]
         self.labels = [Label(*row) for row in self._store.rows("SELECT * FROM label ORDER BY number")]
         self._types: dict[tuple[str, str], dict[int, AssociationType]] = {}
-        self._stages = {
-            (pipeline["id"], stage["id"]): stage["metadata"]
-            for pipeline in self.pipelines("deals")
-            for stage in pipeline["stages"]  # type: ignore[attr-defined]
+        self._stages: dict[tuple[str | None, str | None], Any] = {
+            (pipeline_id, str(stage["id"])): stage["metadata"] for pipeline_id, stage in self.stages("deals")
         }
 
     def properties(self, kind: Kind, *, archived: bool = False) -> Mapping[str, Definition]:
@@ -86,6 +85,15 @@ class Catalogue:
         """The pipelines of a kind in their order."""
         sql = "SELECT body FROM pipeline WHERE kind = ? AND archived = ? ORDER BY place, id"
         return [msgspec.json.decode(body) for (body,) in self._store.rows(sql, (kind, int(archived)))]
+
+    def stages(self, kind: str) -> list[tuple[str, Body]]:
+        """The stages of a kind in their order, each with its pipeline's id."""
+        found: list[tuple[str, Body]] = []
+        for body in self.pipelines(kind):
+            stages = body["stages"]
+            assert isinstance(stages, list)
+            found += [(str(body["id"]), stage) for stage in stages]
+        return found
 
     def pipeline(self, kind: str, pipeline_id: str) -> Body:
         """A pipeline. Raises: HubSpotError, if there is none of that id."""

@@ -56,8 +56,7 @@ def _problem_of_option(portal: Portal, definition: Definition, text: str) -> dic
     if definition["name"] == "pipeline":
         allowed = {str(body["id"]) for body in portal.catalogue.pipelines("deals")}
     if definition["name"] == "dealstage":
-        stages = (body["stages"] for body in portal.catalogue.pipelines("deals"))
-        allowed = {stage["id"] for each in stages for stage in each}  # type: ignore[attr-defined]
+        allowed = {str(stage["id"]) for _, stage in portal.catalogue.stages("deals")}
     if not allowed or all(part in allowed for part in text.split(";")):
         return None
     message = f"{text} was not one of the allowed options: [{', '.join(sorted(allowed))}]"

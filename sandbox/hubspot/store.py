@@ -14,6 +14,7 @@ import msgspec
 from sandbox.database import Database, DatabaseWriter
 from sandbox.hubspot.kinds import KINDS, PAIRS
 
+Parameters = Sequence[Any] | Mapping[str, Any]
 _BESIDE_THE_RECORDS = """
 CREATE TABLE owner (id INTEGER PRIMARY KEY, archived INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE pipeline (kind TEXT, id TEXT, place INTEGER, archived INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id));
@@ -86,13 +87,13 @@ class PortalStore(Database):
         connection.create_function("has_token", 2, _has_token, deterministic=True)
         return connection
 
-    def rows(self, sql: str, parameters: object = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """All rows of a reading statement."""
-        return self.reader.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+        return self.reader.execute(sql, parameters).fetchall()
 
-    def row(self, sql: str, parameters: object = ()) -> tuple[Any, ...] | None:
+    def row(self, sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
         """The first row of a reading statement."""
-        found: tuple[Any, ...] | None = self.reader.execute(sql, parameters).fetchone()  # type: ignore[arg-type]
+        found: tuple[Any, ...] | None = self.reader.execute(sql, parameters).fetchone()
         return found
 
 

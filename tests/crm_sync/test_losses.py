@@ -154,7 +154,7 @@ class TestASchemaChangeThatTruncatesATable:
 
 
 class TestTwoTokenRefreshesAtOnce:
-    def test_are_one_and_every_process_goes_on(self, crm: Crm, browser: Client) -> None:  # noqa: F811
+    def test_are_one_and_every_process_goes_on(self, crm: Crm, browser: Client) -> None:  # noqa: F811  # the fixture
         connect(browser, crm)
         crm.client.control("oauth", rotate_refresh_tokens=True, refresh_seconds=0.3)
         crm.client.control("expire_tokens")

@@ -27,7 +27,7 @@ OF_TENANTS = [table for table in TABLES if declared().tables[table].tenant_colum
 SHARED = ("accounts_user", "accounts_accesskey", "django_session", "audit_platformentry", "audit_platformevent",
           "isolation_contextkey", "isolation_periodicjob", "django_admin_log", "account_emailaddress")  # fmt: skip
 KEYS = sorted(
-    (model._meta.db_table, model._meta.get_field(one.field).column, model._meta.get_field(one.field).related_model._meta.db_table)  # type: ignore[union-attr]
+    (model._meta.db_table, model._meta.get_field(one.field).column, model._meta.get_field(one.field).related_model._meta.db_table)  # type: ignore[union-attr]  # a key has one
     for model in apps.get_models()
     for one in model._meta.constraints
     if isinstance(one, SameTenantReference)

@@ -111,7 +111,7 @@ class TestTheWorkspaces:
         alert(acme)
         row = row_of(browser, "Acme Corp")
         assert (row.members, row.deals, row.alerts) == ("7", "0", 1)  # type: ignore[attr-defined]  # a WorkspaceRow
-        assert (row.sync.label, row.synced) == ("Failed", "5 hours ago")  # type: ignore[attr-defined]
+        assert (row.sync.label, row.synced) == ("Failed", "5 hours ago")  # type: ignore[attr-defined]  # as above
 
     def test_filters(self, acme: Tenant, browser: Client) -> None:
         sync(acme, RunState.FAILED, hours_ago=1)

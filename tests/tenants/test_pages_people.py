@@ -192,7 +192,7 @@ class TestTheInvitation:
     ) -> None:
         self.invite(admin, client_of)
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]  # the fixture
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # type: ignore[attr-defined]
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # type: ignore[attr-defined]  # as above
         send_due()
         with context.tenant_wide(acme.id):
             invitation = Invitation.objects.get()

@@ -1,6 +1,6 @@
 """Small pages and a short lease: a worker that dies does so in the middle, and the next one does not wait for long."""
 
-from revops_admin.settings.testing import *  # noqa: F403
+from revops_admin.settings.testing import *  # noqa: F403  # settings are layered by star
 
 CRM_HUBSPOT_PAGE_ROWS = 40
 CRM_HUBSPOT_LANE_ROWS = 150

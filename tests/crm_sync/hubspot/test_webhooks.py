@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -149,11 +150,11 @@ class TestANotice:
         first = _queue_notices(synced)
         done = notices.done
 
-        def done_late(*arguments: object) -> None:
+        def done_late(*arguments: Any) -> None:
             with context.tenant_wide(synced.tenant.id):
                 notices.note(synced.connection, [("deals", deal)])
             monkeypatch.setattr(notices, "done", done)
-            done(*arguments)  # type: ignore[arg-type]
+            done(*arguments)
 
         monkeypatch.setattr(notices, "done", done_late)
         synced.portal.forget_traffic()
@@ -164,7 +165,7 @@ class TestANotice:
 
 class TestWhatIsNotBelieved:
     def _is_refused(self, hub: Hub, answer: HttpResponseBase, caplog: pytest.LogCaptureFixture) -> None:
-        assert (answer.status_code, answer.content.decode()) == (401, REFUSED)  # type: ignore[attr-defined]
+        assert (answer.status_code, answer.content.decode()) == (401, REFUSED)  # type: ignore[attr-defined]  # not streamed
         assert _noticed(hub) == set()
         assert "HubSpot notice" in caplog.text
         assert WEBHOOK_SECRET not in caplog.text

@@ -215,7 +215,7 @@ class TestThingsThatGoWrong:
         with pytest.raises(error) as refused:
             writer.crm.deals.basic_api.get_page()
         assert type(refused.value) is error
-        assert refused.value.status == status  # type: ignore[attr-defined]
+        assert refused.value.status == status  # type: ignore[attr-defined]  # each of these errors has one
         assert told(refused.value)["correlationId"]
         assert writer.crm.deals.basic_api.get_page().results
 

@@ -263,8 +263,8 @@ class TestThingsThatGoWrong:
         with pytest.raises(error) as refused:
             writer.query(self.SOQL)
         assert type(refused.value) is error
-        assert refused.value.status == status  # type: ignore[attr-defined]
-        assert refused.value.content[0]["errorCode"] == code  # type: ignore[attr-defined]
+        assert refused.value.status == status  # type: ignore[attr-defined]  # each of these errors has one
+        assert refused.value.content[0]["errorCode"] == code  # type: ignore[attr-defined]  # as above
         assert writer.query(self.SOQL)["totalSize"] == 1
 
     def test_a_client_that_retries_waits_as_it_is_told(self, scratch: Hand) -> None:
