@@ -1,7 +1,7 @@
 """Real PostgreSQL as the program's real login, one database a worker, and the fixed cast.
 
 A template database is migrated (by the owner) and planted (by the program) once for each state of the source; every worker
-works in a copy. ``django_db`` tests roll back; tests with ``committed`` may commit and get a fresh copy afterwards.
+works in a copy. ``django_db`` tests roll back; tests with ``committed`` may commit, and the copy is put back afterwards.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from revops_admin.runtime.services import (
 )
 from tenants.models import Member, Tenant
 from tests import cast
+from tests.renewal import Original, original_of
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path(os.environ["REVOPS_HOME"]).absolute()
@@ -95,19 +96,32 @@ class WorkerDatabase:
         self.name = name
         self._services = services
         self.services = at_database(services, name)
+        self._original: Original | None = None
 
     def renew(self) -> None:
-        """Throw the copy away and make a new one."""
-        self.close()
-        with _one_at_a_time(self._services):
-            create_database(self._services, self.name, template=self.template)
+        """Have the copy as the template is: put its rows back, or where more was changed than rows, make it anew."""
+        self._disconnect()
+        if self._original is None or not self._original.put_back():
+            self._copy()
         _point_at(self.services)
 
     def close(self) -> None:
         """Drop the copy."""
+        self._disconnect()
+        if self._original is not None:
+            self._original.close()
+            self._original = None
+        drop_database(self._services, self.name)
+
+    def _copy(self) -> None:
+        self.close()
+        with _one_at_a_time(self._services):
+            create_database(self._services, self.name, template=self.template)
+        self._original = original_of(str(self.services.database_admin_url))
+
+    def _disconnect(self) -> None:
         for alias in ("default", "owner"):
             connections[alias].close()
-        drop_database(self._services, self.name)
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +143,7 @@ def django_db_setup(worker_database: WorkerDatabase) -> None:
 def committed(
     request: pytest.FixtureRequest, worker_database: WorkerDatabase, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[WorkerDatabase]:
-    """For tests that commit, thread, or start other processes: the database is made anew afterwards."""
+    """For tests that commit, thread, or start other processes: the database is as before afterwards."""
     assert request.node.get_closest_marker("django_db") is None, "committed and django_db exclude each other"
     with django_db_blocker.unblock():
         yield worker_database
