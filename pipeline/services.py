@@ -26,7 +26,7 @@ from pipeline.errors import BuildFailed, DatasetUnknown
 from pipeline.events import DatasetRebuildRequested, DealsExported
 from pipeline.models import BuildKind, BuildState, DatasetBuild
 from tenants.models import Tenant
-from tenants.selectors import settings_of
+from tenants.selectors import settings_of, tenant_locked
 
 logger = logging.getLogger(__name__)
 LEASE = timedelta(minutes=20)
@@ -52,7 +52,7 @@ def dataset_rebuild(*, tenant: Tenant, path: str, acting_user: Actor) -> Dataset
     """
     require(acting_user, permissions.REBUILD, tenant.id)
     dataset = dataset_of(path)
-    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)  # two clicks at once queue one build
+    tenant_locked(tenant.id)  # two clicks at once queue one build
     queued = DatasetBuild.objects.filter(tenant=tenant, dataset=path, state=BuildState.QUEUED)
     waiting: DatasetBuild | None = queued.first()
     if waiting is not None:

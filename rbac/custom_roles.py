@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -18,12 +18,15 @@ from isolation.errors import InvalidInput
 from pages.templatetags.formats import count as counted
 from rbac.errors import RightsNotHeld, RoleArchived, RoleChangedMeanwhile, RoleInUse, RoleNameTaken
 from rbac.events import CustomRoleArchived, CustomRoleChanged, CustomRoleCreated
-from rbac.guards import require_apart, require_below, target_of
+from rbac.guards import require_apart, require_below, require_other, target_of
 from rbac.held import custom_roles_of, database_now, facts_of, grants_to, roles_held
+from rbac.likeness import likeness, mixed_word
 from rbac.models import CustomRole, CustomRoleVersion, Sight
 from rbac.permissions import ROLES_EDIT
+from rbac.roles import ROLE_ALIASES
 from rbac.standing import RoleFacts, shows_more
 from tenants.models import Member, RoleCode, Tenant
+from tenants.selectors import tenant_locked
 
 LOWEST_CUSTOM_LEVEL = 9
 NAME_LENGTH, SENTENCE_LENGTH = 60, 200
@@ -52,7 +55,7 @@ def custom_role_create(*, tenant: Tenant, draft: RoleDraft, acting_user: Actor) 
     draft = _checked(draft)
     _require_may_make(draft, tenant.id, ("", draft.name), acting_user)
     # One change of names at a time: two roles of one name at once would not see each other.
-    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    tenant_locked(tenant.id)
     _require_name_free(tenant, draft.name, acting_user)
     role = CustomRole(tenant=tenant, code=_code_for(tenant, draft.name), created_by=acting_user.label)
     role.save(force_insert=True)
@@ -69,12 +72,12 @@ def custom_role_create(*, tenant: Tenant, draft: RoleDraft, acting_user: Actor) 
 def custom_role_change(*, role: CustomRole, draft: RoleDraft, version: int, acting_user: Actor) -> CustomRole:
     """Make the role something else for everybody who holds it; ``version`` is the one that the change was made on.
 
-    Raises: Forbidden, RoleTooHigh, RightsNotHeld, RoleChangedMeanwhile, RoleArchived, RoleNameTaken, DutiesConflict,
-    InvalidInput.
+    Raises: Forbidden, RoleTooHigh, RightsNotHeld, OwnRoles, RoleChangedMeanwhile, RoleArchived, RoleNameTaken,
+    DutiesConflict, InvalidInput.
     """
     require(acting_user, ROLES_EDIT, role.tenant_id)
     draft = _checked(draft)
-    Tenant.objects.select_for_update(no_key=True).get(pk=role.tenant_id)
+    tenant_locked(role.tenant_id)
     role, before = _locked(role, acting_user)
     if version != role.version:
         raise RoleChangedMeanwhile(**_about(role, before, acting_user), by=before.changed_by)
@@ -83,7 +86,7 @@ def custom_role_change(*, role: CustomRole, draft: RoleDraft, version: int, acti
     after = RoleFacts(
         role.code, draft.name, draft.level, draft.permissions, draft.sight, draft.sentence, role.id
     )
-    _require_apart_for_holders(role, after, acting_user)
+    _require_fits_holders(role, facts_of(before), after, acting_user)
     return _changed(role, before, draft, acting_user)
 
 
@@ -124,8 +127,13 @@ def _about(role: CustomRole, version: CustomRoleVersion, acting_user: Actor) -> 
 def _checked(draft: RoleDraft) -> RoleDraft:
     """The draft as it may be stored. Raises: InvalidInput."""
     name = _plain("name", draft.name, NAME_LENGTH)
-    if not name:
-        raise InvalidInput(field="name", problem="Give the role a name.")
+    if not likeness(name):
+        raise InvalidInput(field="name", problem="Give the role a name with letters or digits in it.")
+    if odd := mixed_word(name):
+        problem = (
+            f"“{odd}” mixes letters of several alphabets, which read alike. Write each word in one alphabet."
+        )
+        raise InvalidInput(field="name", problem=problem)
     sentence = _plain("sentence", draft.sentence, SENTENCE_LENGTH)
     if not 1 <= draft.level <= LOWEST_CUSTOM_LEVEL:
         problem = f"A level is a number from 1 (the top) to {LOWEST_CUSTOM_LEVEL}."
@@ -169,15 +177,9 @@ def _require_name_free(
     own = custom_roles_of(tenant.id)
     if besides is not None:
         own = own.exclude(role=besides)
-    taken = {*RoleCode.values, *(str(label) for label in RoleCode.labels), *(one.name for one in own)}
-    if _key(name) in {_key(one) for one in taken}:
+    taken = {*RoleCode.values, *map(str, RoleCode.labels), *ROLE_ALIASES, *(one.name for one in own)}
+    if likeness(name) in map(likeness, taken):
         raise RoleNameTaken(acting_user=acting_user, tenant_id=tenant.id, target=("", name), name=name)
-
-
-def _key(name: str) -> str:
-    """What two names share that read alike: case, spaces, hyphens and full-width letters make no difference."""
-    folded = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(letter for letter in folded if letter.isalnum())
 
 
 def _code_for(tenant: Tenant, name: str) -> str:
@@ -198,8 +200,11 @@ def _begin_version(role: CustomRole, draft: RoleDraft, at: datetime, acting_user
     ).save(force_insert=True)  # fmt: skip
 
 
-def _require_apart_for_holders(role: CustomRole, after: RoleFacts, acting_user: Actor) -> None:
-    """Nobody who holds the role may come to hold what a duty keeps apart. Raises: DutiesConflict, naming the first."""
+def _require_fits_holders(role: CustomRole, before: RoleFacts, after: RoleFacts, acting_user: Actor) -> None:
+    """Nobody who holds the role may come to hold what a duty keeps apart, and nobody adds to what they hold themselves.
+
+    Raises: DutiesConflict, naming the first; OwnRoles.
+    """
     holders = list(
         Member.objects.select_for_update(no_key=True)
         .filter(tenant_id=role.tenant_id, pk__in=grants_to(role).values("member_id"))
@@ -207,11 +212,23 @@ def _require_apart_for_holders(role: CustomRole, after: RoleFacts, acting_user: 
     )
     held = roles_held(holders, also_later=True)
     for member in holders:
+        if _is_more(after, before):
+            require_other(acting_user, member)
         others = [one for one in held[member.id] if one.role.custom_id != role.id]
         for one in held[member.id]:
             if one.role.custom_id == role.id:
-                new = type(one)(after, one.grant_id, one.valid_from, one.valid_until)
-                require_apart(acting_user, new, others, role.tenant_id, target_of(member))
+                require_apart(
+                    acting_user, replace(one, role=after), others, role.tenant_id, target_of(member)
+                )
+
+
+def _is_more(after: RoleFacts, before: RoleFacts) -> bool:
+    """Whether the role gives its holders anything that it did not give before."""
+    return (
+        not after.permissions <= before.permissions
+        or after.level < before.level
+        or shows_more(after.sight, before.sight)
+    )
 
 
 def _changed(role: CustomRole, before: CustomRoleVersion, draft: RoleDraft, acting_user: Actor) -> CustomRole:

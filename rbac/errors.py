@@ -48,7 +48,10 @@ class RightsNotHeld(DeniedChange, Forbidden):
 
 class OwnRoles(DeniedChange, Forbidden):
     code = "rbac.own_roles"
-    sentence = "Nobody gives themselves a role, {actor} included. Ask somebody with a higher role."
+    sentence = (
+        "Nobody gives themselves a role or adds to one that they hold, {actor} included. "
+        "Ask somebody else with the right to do it."
+    )
 
 
 class DutiesConflict(DeniedChange):

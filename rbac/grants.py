@@ -11,9 +11,9 @@ from audit.services import record
 from isolation.actors import Actor, require
 from isolation.errors import InvalidInput
 from pages.templatetags.formats import local_time
-from rbac.errors import GrantEnded, MemberNotActive, OwnRoles, RoleHeldAlready
+from rbac.errors import GrantEnded, MemberNotActive, RoleHeldAlready
 from rbac.events import RoleGranted, RoleGrantEnded
-from rbac.guards import require_apart, require_below, target_of
+from rbac.guards import require_apart, require_below, require_other, target_of
 from rbac.held import database_now, role_called, roles_held
 from rbac.models import CustomRole, RoleGrant
 from rbac.standing import HeldRole, RoleFacts
@@ -72,8 +72,7 @@ def _locked(member: Member, role: str) -> tuple[Member, RoleFacts]:
 def _require_may_get(member: Member, role: RoleFacts, acting_user: Actor) -> None:
     target = target_of(member)
     require_below(acting_user, role, member.tenant_id, target)
-    if acting_user.member_id == member.id:
-        raise OwnRoles(acting_user=acting_user, tenant_id=member.tenant_id, target=target)
+    require_other(acting_user, member)
     if not member.is_active:
         raise MemberNotActive(
             acting_user=acting_user, tenant_id=member.tenant_id, target=target, member=member.email

@@ -9,7 +9,7 @@ from django.db import connection
 
 from isolation.actors import Actor
 from rbac.duties import first_conflict
-from rbac.errors import DutiesConflict, RoleTooHigh
+from rbac.errors import DutiesConflict, OwnRoles, RoleTooHigh
 from rbac.held import database_now, roles_held
 from rbac.standing import HeldRole, RoleFacts, built_in, may_touch
 from tenants.hooks import RoleChange
@@ -38,6 +38,12 @@ def require_apart(
         )  # fmt: skip
 
 
+def require_other(acting_user: Actor, member: Member) -> None:
+    """Refuse to give oneself something, on whatever road: what is held for an hour would be kept. Raises: OwnRoles."""
+    if acting_user.member_id == member.id:
+        raise OwnRoles(acting_user=acting_user, tenant_id=member.tenant_id, target=target_of(member))
+
+
 def target_of(member: Member) -> tuple[str, str]:
     """A member as the target of an attempt."""
     return str(member.id), member.email
@@ -46,7 +52,7 @@ def target_of(member: Member) -> tuple[str, str]:
 def check_base_role(change: RoleChange, acting_user: Actor) -> None:
     """Registered with ``tenants.hooks``: levels and duties for whatever is done to a base role.
 
-    Raises: RoleTooHigh, DutiesConflict.
+    Raises: RoleTooHigh, OwnRoles, DutiesConflict.
     """
     tenant_id = change.tenant.id
     target = target_of(change.member) if change.member else ("", change.email)
@@ -64,6 +70,7 @@ def _check_beside(change: RoleChange, member: Member, acting_user: Actor) -> Non
         for held in grants:
             require_below(acting_user, held.role, member.tenant_id, target)
     if change.given is not None:
+        require_other(acting_user, member)
         new = HeldRole(built_in(change.given), valid_from=database_now())
         require_apart(acting_user, new, grants, member.tenant_id, target)
 

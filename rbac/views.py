@@ -138,7 +138,9 @@ def _url(workspace: Workspace, name: str, member_id: UUID | None = None) -> str:
     return reverse(f"people:{name}", kwargs=where | ({"member_id": member_id} if member_id else {}))
 
 
-@workspace_view(PEOPLE_EDIT)
+@workspace_view(
+    PEOPLE_EDIT, is_wide=True
+)  # the tree is the whole workspace's, whatever deals the reader sees
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: WorkspaceRequest) -> HttpResponse:
     """A new member; somebody without an account gets a mail with the link to set a password."""
@@ -203,7 +205,9 @@ def role_change(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     return _person(request, _member(request, member_id), role_form=form)
 
 
-@workspace_view(PEOPLE_EDIT)
+@workspace_view(
+    PEOPLE_EDIT, is_wide=True
+)  # the tree is the whole workspace's, whatever deals the reader sees
 @require_POST
 def manager_set(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """Put the member, with everyone below, under another manager."""

@@ -49,3 +49,13 @@ def tenant_by_slug(slug: str, *, reason: str, acting_user: Actor) -> Tenant:
     if tenant is None:
         raise TenantUnknown(slug=slug)
     return tenant
+
+
+def tenant_locked(tenant_id: int) -> Tenant:
+    """The workspace's row, locked until the transaction ends: one such change of a workspace at a time. Opens a context itself.
+
+    For services, after their refusals: a member's own context may read the row and not lock it.
+    """
+    with context.tenant_wide(tenant_id):
+        locked: Tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant_id)
+    return locked

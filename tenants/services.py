@@ -41,6 +41,7 @@ from tenants.hooks import (
     call_role_checks,
 )
 from tenants.models import Invitation, Member, RoleCode, SettingsVersion, Tenant, TenantKind
+from tenants.selectors import tenant_locked
 from tenants.settings_schema import TenantSettings
 
 INVITATIONS_JOB = "tenants.invitations"
@@ -227,7 +228,7 @@ def settings_save(*, tenant: Tenant, data: Mapping[str, Any], acting_user: Actor
     """Save ``data`` as the next version of the settings. Raises: Forbidden; SettingsInvalid, naming the first bad field."""
     require(acting_user, permissions.EDIT, tenant.id)
     wanted = _validated(data)
-    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    tenant_locked(tenant.id)
     latest = SettingsVersion.objects.filter(tenant=tenant).order_by("-version").first()
     number = latest.version + 1 if latest else 1
     version = SettingsVersion(

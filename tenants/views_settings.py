@@ -78,7 +78,7 @@ def save(request: InWorkspace, section: str) -> HttpResponse:
     return _shown(request, refused=form)
 
 
-@workspace_view(EDIT)
+@workspace_view(EDIT, is_wide=True)  # a member's own context may not change the workspace's row
 @require_POST
 def save_timezone(request: InWorkspace) -> HttpResponse:
     """Choose the zone of the pages."""

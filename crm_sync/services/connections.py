@@ -35,6 +35,7 @@ from isolation import context
 from isolation.actors import Actor, require
 from isolation.errors import InvalidInput, NotFound
 from tenants.models import Crm, Tenant, Tier
+from tenants.selectors import tenant_locked
 
 HUBSPOT_ADDRESS = "https://api.hubapi.com"
 
@@ -47,7 +48,7 @@ def connection_add(*, tenant: Tenant, source: str, acting_user: Actor) -> Connec
     """
     require(acting_user, permissions.EDIT, tenant.id)
     opener_of(source)
-    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)  # two clicks at once make one connection
+    tenant_locked(tenant.id)  # two clicks at once make one connection
     if connection_of(tenant.id, source) is not None:
         raise ConnectionExists(tenant=tenant.name, crm=Crm(source).label)
     connection, schedule = connection_begin(tenant, source)
