@@ -16,7 +16,9 @@ from isolation import context
 from isolation.actors import Actor
 from isolation.errors import DomainError
 from rbac.custom_roles import RoleDraft, custom_role_archive, custom_role_change, custom_role_create
-from rbac.errors import DutiesConflict, OwnRoles, RightsNotHeld, RoleInUse
+from rbac.denials import MOST_A_MINUTE, record_denied
+from rbac.errors import DeniedChange, DutiesConflict, OwnRoles, RightsNotHeld, RoleInUse
+from rbac.events import RoleChangeDenied
 from rbac.grants import Term, role_grant
 from rbac.models import CustomRole, RoleGrant, Sight
 from rbac.roles import BUILT_IN
@@ -424,3 +426,57 @@ class TestRightsWithoutSight:
             )
         }
         assert set(statuses.values()) == {302}, statuses
+
+
+@pytest.mark.django_db
+class TestAFloodOfRefusals:
+    def test_of_one_kind_is_one_line(
+        self, acme: Tenant, admin: Member, analyst: Member, client_of: ClientOf
+    ) -> None:
+        client = client_of(admin)
+        for _ in range(3):
+            client.post(f"{PEOPLE}{analyst.id}/roles/grant/", {"role": "super_admin", "reason": "x"})
+        assert denied(acme) == ["rbac.role_too_high"]
+
+    def test_of_many_kinds_ends_at_so_many_lines_a_minute(
+        self, acme: Tenant, admin: Member, rep: Member, analyst: Member, client_of: ClientOf
+    ) -> None:
+        sent = {"level": "2", "sight": "own", "permissions": ["audit.view"], "version": "0"}
+        for number in range(MOST_A_MINUTE + 3):
+            client_of(admin).post(f"{PEOPLE}roles/new/", sent | {"name": f"Role number {number}"})
+        assert len(denied(acme)) == MOST_A_MINUTE
+        client_of(analyst).post(f"{PEOPLE}{rep.id}/role/", {"role": "viewer"})
+        assert denied(acme)[-1] == "forbidden"  # somebody else's lines are not used up
+
+    def test_is_written_again_a_minute_later(
+        self, acme: Tenant, analyst: Member, rep: Member, client_of: ClientOf
+    ) -> None:
+        earlier = RoleChangeDenied(
+            target_id=str(rep.id), target_label=rep.email, refused_as="rbac.role_too_high", refusal="No."
+        )
+        refused = DeniedAgain(
+            acting_user=actor_of(analyst), tenant_id=acme.id, target=(str(rep.id), rep.email)
+        )
+        with context.tenant_wide(acme.id):
+            for seconds in (61, 62):
+                Event.objects.create(
+                    tenant=acme, at=datetime.now(UTC) - timedelta(seconds=seconds), code=earlier.code,
+                    actor_kind="person", actor_id=analyst.user_id, actor_label=analyst.email,
+                    target_kind="role", target_id=earlier.target_id, facts=earlier.facts(),
+                )  # fmt: skip
+        record_denied(refused)
+        record_denied(refused)
+        assert len(denied(acme)) == 3
+
+
+class DeniedAgain(DeniedChange):
+    sentence = "No."
+
+
+def test_a_flood_on_many_connections_is_one_line(committed: Any, analyst: Member, rep: Member) -> None:
+    del committed
+    refused = DeniedAgain(
+        acting_user=actor_of(analyst), tenant_id=rep.tenant_id, target=(str(rep.id), rep.email)
+    )
+    at_once(*[lambda: record_denied(refused)] * 6)
+    assert len(denied(rep.tenant)) == 1
