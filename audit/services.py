@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.db.models import CharField, Model
 
+from audit.events import ContextKeysRotated
 from audit.models import Event, EventColumns, PlatformEntry, PlatformEvent
 from audit.registry import AuditEvent
 from isolation import context
 from isolation.actors import Actor
+from isolation.signing import Rotation
 
 
 def record(event: AuditEvent, *, acting_user: Actor, tenant_id: int | None = None) -> None:
@@ -35,6 +38,21 @@ def record_platform_entry(reason: str, acting_user: Actor) -> None:
         actor_label=_fitted(PlatformEntry, "actor_label", acting_user.label),
     )
     entry.save(force_insert=True)
+
+
+def record_key_rotation(rotation: Rotation) -> None:
+    """Note that the database accepts other keys than before; registered as the observer of rotations.
+
+    Its own transaction: the keys are stored by the tables' owner, who has no way into the log.
+    """
+    with context.shared_tables():
+        if PlatformEvent._meta.db_table not in connection.introspection.table_names():
+            return  # the migration that makes the keys' table runs before the one that makes the log
+        event = ContextKeysRotated(
+            count_added=len(rotation.added), count_dropped=len(rotation.dropped),
+            added=list(rotation.added), kept=list(rotation.kept), dropped=list(rotation.dropped),
+        )  # fmt: skip
+        record_platform(event, acting_user=Actor.system("keys of contexts"))
 
 
 def _columns(event: AuditEvent, acting_user: Actor) -> dict[str, object]:

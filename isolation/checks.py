@@ -125,10 +125,15 @@ def contexts_are_accepted(
     if not databases or "default" not in databases:
         return []
     try:
-        with context.person(UUID(int=0)), connections["default"].cursor() as cursor:
-            cursor.execute("SELECT revops_user_id()")
+        try_context()
     except ProgrammingError as error:
         told = getattr(error.__cause__, "diag", None)
         hint = (told and told.message_hint) or "Run manage.py migrate --database owner."
         return [Error(f"The database refuses contexts: {error}", hint=hint, id="isolation.E023")]
     return []
+
+
+def try_context() -> None:
+    """Have the database judge a context that shows nobody's rows. Raises: django.db.ProgrammingError where it refuses."""
+    with context.person(UUID(int=0)), connections["default"].cursor() as cursor:
+        cursor.execute("SELECT revops_user_id()")

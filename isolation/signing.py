@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -43,6 +43,15 @@ class Rotation:
     added: tuple[str, ...]
     kept: tuple[str, ...]
     dropped: tuple[str, ...]
+
+
+RotationObserver = Callable[[Rotation], None]
+_rotation_observers: list[RotationObserver] = []
+
+
+def on_rotation(observer: RotationObserver) -> None:
+    """Call ``observer(rotation)`` after a database began to accept other keys: that is how rotations are audited."""
+    _rotation_observers.append(observer)
 
 
 @lru_cache(maxsize=8)
@@ -81,7 +90,11 @@ def keys_store(*, using: str) -> Rotation:
         cursor.execute(f"DELETE FROM {TABLE} WHERE id <> ALL (%s)", [list(wanted)])
         for key_id in wanted.keys() - known:
             _insert(cursor, wanted[key_id])
-    return Rotation(*map(_sorted, (wanted.keys() - known, wanted.keys() & known, known - wanted.keys())))
+    rotation = Rotation(*map(_sorted, (wanted.keys() - known, wanted.keys() & known, known - wanted.keys())))
+    if rotation.added or rotation.dropped:
+        for observer in _rotation_observers:
+            observer(rotation)
+    return rotation
 
 
 def keys_follow_settings(*, using: str, **_: Any) -> None:

@@ -15,12 +15,13 @@ from http import HTTPStatus
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from isolation.checks import try_context
 from isolation.models import Heartbeat
 from pages.times import duration
 
@@ -68,8 +69,8 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 def all_parts() -> list[Part]:
-    """Database, Redis, and the heartbeats of worker and beat."""
-    return [_timed("database", _database), _timed("redis", _redis), *_heartbeats()]
+    """Database, whether it accepts this process's contexts, Redis, and the heartbeats of worker and beat."""
+    return [_timed("database", _database), _contexts(), _timed("redis", _redis), *_heartbeats()]
 
 
 def queue_depth() -> int | None:
@@ -105,6 +106,20 @@ def _first_line(error: Exception) -> str:
 def _database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+def _contexts() -> Part:
+    """Without its key in the database a process answers and shows nobody anything (isolation.E023)."""
+    try:
+        try_context()
+    except ProgrammingError:
+        sentence = (
+            "the database refuses this process's contexts; `manage.py check --database default` says why"
+        )
+        return Part("contexts", is_up=False, sentence=sentence)
+    except DatabaseError:
+        return Part("contexts", is_up=False, sentence="unknown while the database does not answer")
+    return Part("contexts", is_up=True, sentence="are accepted by the database")
 
 
 def _redis() -> None:

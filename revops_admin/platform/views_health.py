@@ -25,7 +25,13 @@ from tenants.models import Crm
 LATE_SECONDS = 60
 FAILING_SHOWN = 100
 _UP, _DOWN = Badge("Up", "good", "check"), Badge("Down", "danger", "alert-circle")
-_NAMES = {"database": "Database", "redis": "Redis", "beat": "Beat", "worker": "Worker"}
+_NAMES = {
+    "database": "Database",
+    "contexts": "Contexts",
+    "redis": "Redis",
+    "beat": "Beat",
+    "worker": "Worker",
+}
 _COMMON_QUEUE = 100
 
 

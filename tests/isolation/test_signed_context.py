@@ -18,6 +18,7 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
+from audit.models import PlatformEvent
 from isolation import checks, context, signing
 from isolation.actors import Actor
 from isolation.context import Context, Role
@@ -398,6 +399,11 @@ class TestRotation:
         out, text = StringIO(), StringIO()
         call_command("rotate_context_key", json=True, stdout=out)
         call_command("rotate_context_key", stdout=text)
+        with context.platform("read the platform's log", JOB):
+            (event,) = PlatformEvent.objects.filter(code="audit.context_keys_rotated").order_by("-at")[:1]
+            assert PlatformEvent.objects.filter(code=event.code).count() == 2  # the first fill, and this one
+        assert event.facts["added"] == [signing.derived("an older one").id]
+        assert event.sentence.endswith("1 more, 0 no longer")
         told = json.loads(out.getvalue())
         assert (told["added"], told["dropped"], len(told["kept"])) == ([], [], 2)
         assert f"{signing.current_key().id}  signs from now on" in text.getvalue()

@@ -40,7 +40,7 @@ class TestReady:
         assert response.status_code == 200
         parts = response.json()["parts"]
         assert {name: part["up"] for name, part in parts.items()} == dict.fromkeys(
-            ("database", "redis", "beat", "worker"), True
+            ("database", "contexts", "redis", "beat", "worker"), True
         )
         assert parts["beat"]["limit_seconds"] == 60
 
@@ -52,6 +52,16 @@ class TestReady:
         assert "redis does not answer" in parts["redis"]["reason"]
         assert parts["database"]["up"]
         assert "127.0.0.1" not in response.content.decode()
+
+    def test_tells_that_the_database_does_not_know_the_key(
+        self, alive: None, client: Client, settings: LazySettings
+    ) -> None:
+        settings.SECRET_KEY = "another one"
+        response = client.get("/health/ready")
+        assert response.status_code == 503
+        parts = response.json()["parts"]
+        assert "refuses this process's contexts" in parts["contexts"]["reason"]
+        assert parts["database"]["up"]
 
     def test_tells_that_a_heart_stopped(self, alive: None, client: Client) -> None:
         Heartbeat.objects.filter(name="beat").update(at=timezone.now() - timedelta(minutes=5))
@@ -85,6 +95,7 @@ class TestReadyWithoutADatabase:
         assert response.status_code == 503
         parts = response.json()["parts"]
         assert "database does not answer" in parts["database"]["reason"]
+        assert "unknown" in parts["contexts"]["reason"]
         assert parts["redis"]["up"]
         assert not parts["worker"]["up"]
 
