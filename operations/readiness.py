@@ -10,6 +10,7 @@ from alerts.models import Rule
 from isolation import context
 from operations.models import ItemState, PriorityItem
 from rbac.catalogue import standing, wanted_counts
+from rbac.held import roles_held
 from rbac.roles import DESK_ROLES
 from tenants.models import Member, SettingsVersion, Tenant
 
@@ -41,16 +42,16 @@ def readiness_of(tenant: Tenant) -> list[Piece]:
 
 
 def _staff(tenant: Tenant) -> Piece:
-    members = Member.objects.filter(
-        tenant=tenant, is_active=True, role__in=[role.code for role in DESK_ROLES]
-    )
-    held = Counter(members.values_list("role", flat=True))
+    members = list(Member.objects.filter(tenant=tenant, is_active=True))
+    desk = {role.code.value for role in DESK_ROLES}
+    roles = [{one.role.code for one in held} & desk for held in roles_held(members).values()]
+    held = Counter(code for codes in roles for code in codes)
     detail = ", ".join(f"{held[role.code]} {role.code}" for role in DESK_ROLES if held[role.code])
     add = (
         f"Add people with a desk role under /w/{tenant.slug}/settings/people/, or on a machine of your own "
         f"run `manage.py create_test_staff --customer {tenant.slug}`."
     )
-    return Piece("staff", held.total(), 1, detail, add)
+    return Piece("staff", sum(map(bool, roles)), 1, detail, add)
 
 
 def _catalogue() -> Iterator[Piece]:

@@ -11,9 +11,10 @@ from django.core.management import CommandError, call_command
 
 from alerts.models import Rule
 from isolation import context
+from rbac.grants import Term, role_grant
 from rbac.models_catalogue import CatalogueRole
 from rbac.trial_staff import trial_staff_create
-from tenants.models import RoleCode, Tenant
+from tenants.models import Member, RoleCode, Tenant
 from tests.cast import ACME, BETA, PLANTER
 from tests.operations.conftest import NewItemMaker
 
@@ -56,6 +57,17 @@ class TestAFurnishedDesk:
         assert counts == {
             "staff": 2, "roles": 8, "permissions": 31, "mappings": 129, "alert rules": 2, "configuration": 1, "queue": 1,
         }  # fmt: skip
+
+    def test_counts_whoever_holds_a_desk_role_beside_another_once(
+        self, furnished: Tenant, analyst: Member
+    ) -> None:
+        with context.tenant_wide(furnished.id):
+            for role in ("support", "agent"):
+                role_grant(member=analyst, role=role, term=Term(), reason="test", acting_user=PLANTER)
+        assert (pieces()["staff"]["count"], pieces()["staff"]["detail"]) == (
+            3,
+            "2 agent, 1 support, 1 viewer",
+        )
 
     def test_says_who_the_staff_are_and_what_waits(self, furnished: Tenant) -> None:
         assert pieces()["staff"]["detail"] == "1 agent, 1 viewer"
