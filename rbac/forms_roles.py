@@ -42,7 +42,11 @@ class GrantForm(forms.Form):
 
     def __init__(self, data: QueryDict | None, *, zone: str, offered: Iterable[RoleFacts] = ()) -> None:
         super().__init__(data)
-        choices = [(role.code, f"{role.name} (level {role.level})") for role in offered]
+        # Nothing is chosen beforehand: the first of the list is the highest role.
+        choices = [
+            ("", "Choose a role"),
+            *((role.code, f"{role.name} (level {role.level})") for role in offered),
+        ]
         # Any code may arrive: which roles the reader may give is for the service to refuse, with its sentence.
         self.fields["role"] = forms.CharField(
             max_length=40,
@@ -93,12 +97,8 @@ class CustomRoleForm(forms.Form):
     sentence = forms.CharField(
         max_length=SENTENCE_LENGTH, required=False, label="What it is for", help_text="One sentence."
     )
-    level = forms.IntegerField(
-        min_value=1,
-        max_value=LOWEST_CUSTOM_LEVEL,
-        help_text="Who holds a role on a higher level (a smaller number) can give, change and take this one.",
-    )
-    sight = forms.ChoiceField(label="Shows", choices=Sight.choices)
+    level = forms.IntegerField(min_value=1, max_value=LOWEST_CUSTOM_LEVEL)
+    sight = forms.ChoiceField(label="Deals shown", choices=Sight.choices)
     permissions = _RightsField(
         label="Rights",
         widget=forms.CheckboxSelectMultiple(attrs={"class": "hub-rights"}),
@@ -110,6 +110,10 @@ class CustomRoleForm(forms.Form):
         self, data: QueryDict | None, *, actor: Actor, current: CustomRoleVersion | None = None
     ) -> None:
         super().__init__(data, initial=_initial(actor, current))
+        self.fields["level"].help_text = (
+            f"A number above your own level, {actor.level}; {LOWEST_CUSTOM_LEVEL} is the lowest. Who holds a smaller number can "
+            "give, change and take the role."
+        )
         rights: Any = self.fields["permissions"]
         rights.choices = _rights_offered(actor)
         sight: Any = self.fields["sight"]
@@ -129,7 +133,7 @@ class CustomRoleForm(forms.Form):
 
 def _initial(actor: Actor, current: CustomRoleVersion | None) -> dict[str, Any]:
     if current is None:
-        return {"version": 0, "level": min(actor.level + 1, LOWEST_CUSTOM_LEVEL), "sight": Sight.OWN}
+        return {"version": 0, "level": LOWEST_CUSTOM_LEVEL, "sight": Sight.OWN}
     names = ("name", "sentence", "level", "sight", "permissions", "version")
     return {name: getattr(current, name) for name in names}
 

@@ -77,6 +77,23 @@ _AT_A_DESK = frozenset({"alerts.view", "tenant.view"})
 _LEADING_A_DESK = _AT_A_DESK | {"people.view", "people.edit", "people.deactivate", "roles.edit", "audit.view"}
 
 
+_SENTENCES = {
+    RoleCode.CUSTOMER_ADMIN: "Sets up the workspace: people, CRM, alerts and settings.",
+    RoleCode.SALES_MANAGER: "Leads a team and sees its deals.",
+    RoleCode.REVOPS_ANALYST: "Watches the whole pipeline, its alerts and its data.",
+    RoleCode.SALES_REP: "Works on the own deals.",
+    RoleCode.DESIGN_PARTNER: "Tries the product in a workspace of its own.",
+    RoleCode.SUPER_ADMIN: "Stands above everybody at the desk, and runs it.",
+    RoleCode.DESK_ADMIN: "Runs the desk: its people, its settings and its log.",
+    RoleCode.DESK_MANAGER: "Leads the desk's agents and watches its figures.",
+    RoleCode.SENIOR_AGENT: "Resolves what agents hand upwards, and refunds.",
+    RoleCode.AGENT: "Works on bookings and complaints.",
+    RoleCode.SUPPORT: "Takes complaints in and hands them on.",
+    RoleCode.DESK_ANALYST: "Reads and exports the desk's figures.",
+    RoleCode.VIEWER: "Looks at the desk and changes nothing.",
+}
+
+
 @dataclass(frozen=True)
 class BuiltInRole:
     """A role that every workspace has. ``level`` 1 is the highest: nobody gives, changes or takes a role at or above the own."""
@@ -90,6 +107,11 @@ class BuiltInRole:
     def name(self) -> str:
         """As pages call it."""
         return str(self.code.label)
+
+    @property
+    def sentence(self) -> str:
+        """What it is for."""
+        return _SENTENCES[self.code]
 
 
 def _desk(code: RoleCode, level: int, besides: frozenset[str] = _AT_A_DESK) -> BuiltInRole:

@@ -89,9 +89,9 @@ class GrantRow:
 
 
 def sight_words(role: RoleFacts) -> str:
-    """Which deals the role shows; a dash for one that opens no page of deals and widens nothing."""
+    """Which deals the role shows; "None" for one that opens no page of deals and widens nothing."""
     if role.sight is Sight.OWN and "pipeline.view" not in role.permissions:
-        return "–"
+        return "None"
     return role.sight.label
 
 

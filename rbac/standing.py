@@ -68,7 +68,8 @@ def sight_of(code: RoleCode) -> Sight:
 def built_in(code: str) -> RoleFacts:
     """A built-in role. ValueError for a code that is none."""
     role = BUILT_IN[RoleCode(code)]
-    return RoleFacts(role.code.value, role.name, role.level, role.permissions, sight_of(role.code))
+    sight = sight_of(role.code)
+    return RoleFacts(role.code.value, role.name, role.level, role.permissions, sight, role.sentence)
 
 
 def standing_of(roles: Collection[RoleFacts]) -> Standing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -34,7 +35,7 @@ from rbac.held import roles_held, roles_offered
 from rbac.requests import Workspace, WorkspaceRequest
 from rbac.selectors import manager_candidates, people_of
 from rbac.services import reporting_line_set
-from rbac.standing import built_in, may_touch
+from rbac.standing import HeldRole, built_in, may_touch
 from tenants.models import Member, RoleCode
 from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT, PEOPLE_VIEW
 from tenants.services import member_deactivate, member_invite, member_reactivate, member_role_change, roles_of
@@ -93,13 +94,14 @@ def _ordered(sort: str) -> tuple[str, ...]:
 
 
 def _list_page(workspace: Workspace, asked: Asked, rows: Rows[Member], sort: str) -> ListPage[PersonRow]:
+    held = roles_held(rows.rows, also_later=True)
     table = Table(
         caption="Members",
         columns=[
-            asked.column("Name", "name", sort), Column("Role"), Column("Reports to"), Column("State"),
+            asked.column("Name", "name", sort), Column("Roles"), Column("Reports to"), Column("State"),
             asked.column("Joined", "joined", sort),
         ],
-        rows=[_person_row(workspace, member) for member in rows.rows],
+        rows=[_person_row(workspace, member, held[member.id]) for member in rows.rows],
         row_template="rbac/_person_row.html",
         next_url=asked.pager(rows.next),
         previous_url=asked.pager(rows.previous),
@@ -117,12 +119,12 @@ def _list_page(workspace: Workspace, asked: Asked, rows: Rows[Member], sort: str
     )
 
 
-def _person_row(workspace: Workspace, member: Member) -> PersonRow:
+def _person_row(workspace: Workspace, member: Member, held: Sequence[HeldRole]) -> PersonRow:
     return PersonRow(
         name=member.name or member.email,
         email=member.email if member.name else "",
         url=_url(workspace, "person", member.id),
-        role=RoleCode(member.role).label,
+        role=", ".join(dict.fromkeys(one.role.name for one in held)),
         manager=member.manager_name or member.manager_email or "",  # type: ignore[attr-defined]  # annotated by people_of
         state=_state(member),
         joined=local_date(member.joined_at, workspace.tenant.timezone),
@@ -265,7 +267,8 @@ def _person(
     deactivate_form: DeactivateForm | None = None,
 ) -> HttpResponse:  # fmt: skip
     workspace = request.workspace
-    may_edit, is_below = workspace.may(PEOPLE_EDIT), _is_below(workspace, member)
+    held = roles_held([member], also_later=True)[member.id]
+    may_edit, is_below = workspace.may(PEOPLE_EDIT), _is_below(workspace, held)
     may_end = workspace.may(PEOPLE_DEACTIVATE) and is_below
     candidates = manager_candidates(member.tenant_id, besides=member.id)
     current: UUID | None = member.manager_id  # type: ignore[attr-defined]  # annotated by people_of
@@ -274,8 +277,8 @@ def _person(
         title=str(member),
         lead=member.email if member.name else "",
         crumbs=[Crumb("People", _url(workspace, "people"))],
-        actions=_actions(workspace, member),
-        facts=_facts(workspace, member),
+        actions=_actions(workspace, member, is_below=is_below),
+        facts=_facts(workspace, member, held),
         role_form=(
             role_form
             or RoleForm(None, tenant=member.tenant, current=member.role, offered=_offered(workspace))
@@ -295,26 +298,27 @@ def _person(
     return render(request, "rbac/person.html", {"page": page}, status=400 if refused else 200)
 
 
-def _actions(workspace: Workspace, member: Member) -> list[Action]:
+def _actions(workspace: Workspace, member: Member, *, is_below: bool) -> list[Action]:
     found = [Action("Roles and rights", _url(workspace, "standing", member.id), icon="shield")]
-    if not member.is_active and workspace.may(PEOPLE_EDIT) and _is_below(workspace, member):
+    if not member.is_active and workspace.may(PEOPLE_EDIT) and is_below:
         address = _url(workspace, "reactivate", member.id)
         found.append(Action("Let in again", address, icon="check", method="post", kind="primary"))
     return found
 
 
-def _is_below(workspace: Workspace, member: Member) -> bool:
-    """Whether all roles of the member are below the reader's level."""
-    held = roles_held([member], also_later=True)[member.id]
+def _is_below(workspace: Workspace, held: Sequence[HeldRole]) -> bool:
+    """Whether all these roles are below the reader's level."""
     return all(may_touch(workspace.actor, one.role) for one in held)
 
 
-def _facts(workspace: Workspace, member: Member) -> list[Definition]:
+def _facts(workspace: Workspace, member: Member, held: Sequence[HeldRole]) -> list[Definition]:
     zone = workspace.tenant.timezone
     manager = member.manager_name or member.manager_email or "Nobody"  # type: ignore[attr-defined]  # annotated by people_of
+    beside = ", ".join(dict.fromkeys(one.role.name for one in held[1:])) or "No other role"
     facts = [
         Definition("E-mail", member.email),
-        Definition("Role", RoleCode(member.role).label),
+        Definition("Base role", RoleCode(member.role).label),
+        Definition("Beside it", beside, _url(workspace, "standing", member.id)),
         Definition("Reports to", manager),
         Definition("State", _state(member)),
         Definition("Joined", local_date(member.joined_at, zone)),

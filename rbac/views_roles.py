@@ -40,7 +40,7 @@ from rbac.shown_roles import (
     sight_words,
 )
 from rbac.standing import RoleFacts, built_in, may_touch
-from tenants.permissions import PEOPLE_VIEW
+from tenants.permissions import PEOPLE_EDIT, PEOPLE_VIEW
 from tenants.services import roles_of
 
 _KINDS = {"built_in": "Built-in", "own": "The workspace's own", "archived": "Archived"}
@@ -141,7 +141,7 @@ def _list_page(workspace: Workspace, asked: Asked, rows: list[RoleRow], sort: st
     table = Table(
         caption="Roles",
         columns=[
-            asked.column("Role", "name", sort), Column("Kind"), asked.column("Level", "level", sort), Column("Shows"),
+            asked.column("Role", "name", sort), Column("Kind"), asked.column("Level", "level", sort), Column("Deals shown"),
             Column("Rights", align="end"), asked.column("Held by", "holders", sort),
         ],
         rows=rows,
@@ -154,12 +154,19 @@ def _list_page(workspace: Workspace, asked: Asked, rows: list[RoleRow], sort: st
         actions.append(Action("Make a role", _url(workspace, "role_new"), icon="plus", kind="primary"))
     return ListPage(
         title="Roles",
-        lead="What people can be here. Level 1 is the top: nobody gives, changes or takes a role at or above the own level.",
+        lead=_lead(workspace),
         actions=actions,
         crumbs=[Crumb("People", _url(workspace, "people"))],
         table=table,
         filters=asked.filters(),
     )
+
+
+def _lead(workspace: Workspace) -> str:
+    lead = "What people can be here, and what each role lets them do. Level 1 is the top"
+    if not (workspace.may(PEOPLE_EDIT) or workspace.may(ROLES_EDIT)):
+        return f"{lead}."
+    return f"{lead}: you give, change and take roles below your own level, {workspace.actor.level}."
 
 
 @workspace_view(PEOPLE_VIEW)
@@ -236,7 +243,7 @@ def _role_facts(workspace: Workspace, role: RoleFacts, version: CustomRoleVersio
     facts = [
         Definition("Kind", kind),
         Definition("Level", str(role.level)),
-        Definition("Shows", sight_words(role)),
+        Definition("Deals shown", sight_words(role)),
         Definition("Code", role.code),
     ]
     if version is not None:

@@ -160,7 +160,7 @@ def _facts(workspace: Workspace, member: Member, held: list[HeldRole]) -> list[D
     return [
         Definition("Base role", base.name, role_url(workspace, base.code)),
         Definition("Level", f"{total.level} (the highest of all roles held now)"),
-        Definition("Shows", total.sight.label),
+        Definition("Deals shown", total.sight.label),
     ]
 
 

@@ -23,7 +23,7 @@ from isolation.proof import Finding, Level, Report, TableFacts, examine
 from isolation.requests import InWorkspace, workspace_view
 from pages.objects import Action, Badge, Column, Crumb, Definition, EmptyState, Page, Stat, Table, Tone
 from pages.sheets import csv_response
-from pages.templatetags.formats import local_time
+from pages.templatetags.formats import count, local_time
 
 _HEADS = ("table", "holds", "row_security", "policies", "foreign_keys", "unique", "rights", "findings")
 _HOLDS = Badge("Holds", "good", "shield-lock")
@@ -119,8 +119,8 @@ def _page(request: InWorkspace, found: Report) -> IsolationPage:
 def _lead(found: Report) -> str:
     if found.holds:
         return f"Everything holds: the database itself keeps all {len(found.walled)} tables with your data apart from every other workspace."
-    count = len(found.of_level(Level.ERROR))
-    return f"Something does not hold: {count} {'error' if count == 1 else 'errors'} below. We have to mend this; tell your contact."
+    errors = count(len(found.of_level(Level.ERROR)), "error")
+    return f"Something does not hold: {errors} below. We have to mend this; tell your contact."
 
 
 def _stats(found: Report) -> list[Stat]:
@@ -131,7 +131,7 @@ def _stats(found: Report) -> list[Stat]:
         Stat("Tables protected", f"{protected} of {len(found.walled)}", "row security enabled and forced", tone=_tone(found)),
         Stat("Policies", str(sum(len(table.policies) for table in found.walled)), "each read back from the database"),
         Stat("Keys that stay inside", str(keys), "no row can point at another workspace's"),
-        Stat("Errors", str(len(errors)), f"{warnings} warnings, {len(found.accepted)} known and accepted", tone=_tone(found)),
+        Stat("Errors", str(len(errors)), f"{count(warnings, 'warning')}, {len(found.accepted)} known and accepted", tone=_tone(found)),
     ]  # fmt: skip
 
 

@@ -163,5 +163,5 @@ def _facts(found: Member) -> list[Definition]:
             "State",
             STATE_BADGES["active"] if found.is_active else Badge("Deactivated", "neutral", "circle-x"),
         ),
-        Definition("Joined", local_time(found.joined_at, "UTC")),
+        Definition("Joined", f"{local_time(found.joined_at, 'UTC')} UTC"),
     ]

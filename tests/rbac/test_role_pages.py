@@ -89,6 +89,18 @@ class TestTheMatrix:
         assert admins == BUILT_IN[RoleCode.CUSTOMER_ADMIN].permissions
 
 
+class TestThePeople:
+    def test_are_listed_with_all_their_roles_and_each_ones_page_tells_them_too(
+        self, admin: Member, rep: Member, client_of: ClientOf
+    ) -> None:
+        give(rep, "support")
+        client = client_of(admin)
+        rows = client.get(f"{PEOPLE}?role=support").context["page"].table.rows
+        assert [(row.name, row.role) for row in rows] == [("Rita Rep", "Rep, Support")]
+        facts = {one.term: one.value for one in client.get(f"{PEOPLE}{rep.id}/").context["page"].facts}
+        assert (facts["Base role"], facts["Beside it"]) == ("Rep", "Support")
+
+
 class TestAMembersRoles:
     def page(self, member: Member) -> str:
         return f"{PEOPLE}{member.id}/roles/"
