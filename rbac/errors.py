@@ -54,6 +54,14 @@ class OwnRoles(DeniedChange, Forbidden):
     )
 
 
+class OwnTeam(DeniedChange, Forbidden):
+    code = "rbac.own_team"
+    sentence = (
+        "Nobody puts people under themselves, {actor} included: who leads a team sees its deals. "
+        "Ask somebody else with the right to do it."
+    )
+
+
 class DutiesConflict(DeniedChange):
     code = "rbac.duties_conflict"
     sentence = (

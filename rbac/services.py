@@ -8,12 +8,14 @@ from django.db import connection, transaction
 
 from audit.services import record
 from isolation.actors import Actor, require
-from rbac.errors import ReportingCycle
+from rbac.errors import OwnTeam, ReportingCycle
 from rbac.events import ReportingLineSet
-from rbac.models import ReportingPath
+from rbac.models import ReportingPath, Sight
 from rbac.selectors import manager_id_of
-from tenants.models import Member, Tenant
+from rbac.standing import built_in
+from tenants.models import Member
 from tenants.permissions import PEOPLE_EDIT
+from tenants.selectors import tenant_locked
 
 # A moved member leaves all ancestors of the old place together with everyone below, …
 _DETACH = """
@@ -52,11 +54,15 @@ _BEGIN_LINE = """
 def reporting_line_set(*, member: Member, manager: Member | None, acting_user: Actor) -> None:
     """Put ``member``, with everyone below, under ``manager`` (None: at the top); no change where it is so already.
 
-    Raises: Forbidden, ReportingCycle.
+    Raises: Forbidden, OwnTeam, ReportingCycle.
     """
     require(acting_user, PEOPLE_EDIT, member.tenant_id)
     # One change of a tree at a time: two moves at once could close a circle that neither sees.
-    Tenant.objects.select_for_update(no_key=True).get(pk=member.tenant_id)
+    tenant_locked(member.tenant_id)
+    if manager is not None and _widens_own_sight(manager, acting_user):
+        raise OwnTeam(
+            acting_user=acting_user, tenant_id=member.tenant_id, target=(str(member.id), member.email)
+        )
     if manager is not None and _is_below(manager, member):
         raise ReportingCycle(
             acting_user=acting_user,
@@ -72,6 +78,14 @@ def reporting_line_set(*, member: Member, manager: Member | None, acting_user: A
         target_id=str(member.id), target_label=member.email, manager=manager.email if manager else "nobody"
     )
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+
+
+def _widens_own_sight(manager: Member, acting_user: Actor) -> bool:
+    """Whether the actor is the manager or above. Who sees every deal for good gains nothing by it."""
+    if acting_user.is_trusted_everywhere or built_in(acting_user.role).sight is Sight.EVERYTHING:
+        return False
+    above = ReportingPath.objects.filter(tenant_id=manager.tenant_id, ancestor_id=acting_user.member_id)
+    return acting_user.member_id == manager.id or above.filter(descendant=manager).exists()
 
 
 def _is_below(candidate: Member, member: Member) -> bool:

@@ -4,7 +4,7 @@ What counts in a text, and what does not:
 
 - An **address** is anything before and after an @ without a space, also written ``%40`` or with the sign's wide forms; of several
   in a row only the last domain stays.
-- A **number** is seven digits or more in any script, with at most four spaces, dots, dashes, slashes, underscores or brackets
+- A **number** is seven digits or more in any script, with at most four spaces, dots, dashes, slashes, tildes, underscores or brackets
   between two of them and a ``+`` before; an extension behind it goes too. Letters beside it make no difference.
 - **No number** are whole dates with a year of four digits, times of the day, UUIDs, digests of 32 hex digits and more, and sums that follow
   a currency's sign or code and have fewer than ten digits or are grouped. A comma joins nothing, so ``1,234,567`` stays.
@@ -27,7 +27,8 @@ _ENOUGH = 10
 _NO_DIGIT = re.compile(r"\D")
 
 _GAP = (
-    r"[ \t\u00a0\u00ad\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff./_\-\u2010-\u2015\u2212()\[\]\u00b7]{0,4}"
+    r"[ \t\u00a0\u00ad\u034f\u061c\u2000-\u200f\u202a-\u202f\u205f-\u206f\u3000\ufe0f\ufeff\u20e3"
+    r"./_~\-\u2010-\u2015\u2212\u2044\u2215()\[\]\u00b7\u2022\u2027\u2219\u30fb]{0,4}"
 )
 _NUMBER = re.compile(
     rf"(\+?\d(?:{_GAP}\d){{6,}})(?:([ \t]{{0,2}}(?:ext(?:ensio)?n?\.?|x|\#)[ \t]{{0,2}})\d{{1,6}}(?!\d))?",

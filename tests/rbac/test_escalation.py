@@ -23,6 +23,7 @@ from rbac.grants import Term, role_grant
 from rbac.models import CustomRole, RoleGrant, Sight
 from rbac.roles import BUILT_IN
 from rbac.selectors import actor_of
+from rbac.services import reporting_line_set
 from tenants.models import Member, RoleCode, Tenant
 from tenants.services import member_role_change
 from tests.cast import PLANTER
@@ -111,6 +112,35 @@ class TestATimeBoxedAdmin:
             RoleGrant.objects.filter(pk=grant.pk).update(valid_until=datetime.now(UTC))
         assert before.may("roles.edit", acme.id)
         assert not actor_of(viewer).may("roles.edit", acme.id)
+
+
+@pytest.mark.django_db
+class TestTheTree:
+    """Who leads a team sees its deals, so nobody puts people under themselves."""
+
+    @pytest.fixture
+    def watcher(self, acme: Tenant, analyst: Member) -> Member:
+        desk = become(analyst, RoleCode.DESK_ADMIN)
+        give(desk, made(acme, draft("Team watcher", 6, frozenset({"pipeline.view"}), Sight.TEAM)).code)
+        return desk
+
+    def test_is_not_hung_under_oneself_directly_or_through_others(
+        self, acme: Tenant, watcher: Member, head: Member, distant_rep: Member, client_of: ClientOf
+    ) -> None:
+        with context.tenant_wide(acme.id):
+            reporting_line_set(member=distant_rep, manager=watcher, acting_user=PLANTER)
+        seen = actor_of(watcher).owner_ids
+        for manager in (watcher, distant_rep):
+            response = client_of(watcher).post(f"{PEOPLE}{head.id}/manager/", {"manager": str(manager.id)})
+            assert response.status_code == 403
+        assert actor_of(watcher).owner_ids == seen
+        assert denied(acme) == ["rbac.own_team"]
+
+    def test_is_hung_under_whoever_sees_every_deal_anyhow(
+        self, admin: Member, head: Member, client_of: ClientOf
+    ) -> None:
+        response = client_of(admin).post(f"{PEOPLE}{head.id}/manager/", {"manager": str(admin.id)})
+        assert response.status_code == 302
 
 
 @pytest.mark.django_db

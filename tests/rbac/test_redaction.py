@@ -18,7 +18,25 @@ from hypothesis import strategies as st
 
 from rbac.redaction import masks
 
-SEPARATORS = ("", " ", "-", ".", " - ", "(", ") ", "\u00a0", "/", "\u200b", " \u2013 ", "_")
+SEPARATORS = (
+    "",
+    " ",
+    "-",
+    ".",
+    " - ",
+    "(",
+    ") ",
+    "\u00a0",
+    "/",
+    "\u200b",
+    " \u2013 ",
+    "_",
+    "~",
+    "•",
+    "\u2044",
+    "\ufe0f\u20e3",
+    "\u2063",
+)
 WORDS = st.text(st.characters(categories=["Ll", "Lu", "So", "Zs"]), max_size=30)
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 
