@@ -9,7 +9,9 @@ from crm_sync.errors import HeirNotActive, HeirRequired
 from crm_sync.events import OwnerAssigned, OwnersPassedOn
 from crm_sync.models import HolderOrigin, Opportunity, Owner
 from isolation.actors import Actor, require
+from rbac.errors import OwnTeam
 from rbac.selectors import manager_id_of
+from rbac.services import widens_own_sight
 from tenants.models import Member
 from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT
 
@@ -38,15 +40,22 @@ def owners_match_members(tenant_id: int) -> int:
 def owner_assign(*, owner: Owner, member: Member | None, acting_user: Actor) -> Owner:
     """Say whose a CRM owner's deals are (None: nobody's), whatever the e-mails; a member may have several owners.
 
-    Raises: Forbidden; HeirNotActive, where the member is deactivated.
+    Raises: Forbidden; HeirNotActive, where the member is deactivated; OwnTeam.
     """
     require(acting_user, PEOPLE_EDIT, owner.tenant_id)
     if member is not None:
         _require_active(member)
+        _require_not_own(owner, member, acting_user)
     owner.member_id, owner.holder_origin = (member.id if member else None), HolderOrigin.CHOSEN
     owner.save(update_fields=["member_id", "holder_origin"])
     _record_assigned(owner, member.email if member else "nobody", acting_user)
     return owner
+
+
+def _require_not_own(owner: Owner, member: Member, acting_user: Actor) -> None:
+    if widens_own_sight(member, acting_user):
+        target = (owner.external_id, owner.name)
+        raise OwnTeam(acting_user=acting_user, tenant_id=owner.tenant_id, target=target)
 
 
 def _record_assigned(owner: Owner, member: str, acting_user: Actor) -> None:

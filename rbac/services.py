@@ -59,7 +59,7 @@ def reporting_line_set(*, member: Member, manager: Member | None, acting_user: A
     require(acting_user, PEOPLE_EDIT, member.tenant_id)
     # One change of a tree at a time: two moves at once could close a circle that neither sees.
     tenant_locked(member.tenant_id)
-    if manager is not None and _widens_own_sight(manager, acting_user):
+    if manager is not None and widens_own_sight(manager, acting_user):
         raise OwnTeam(
             acting_user=acting_user, tenant_id=member.tenant_id, target=(str(member.id), member.email)
         )
@@ -80,8 +80,8 @@ def reporting_line_set(*, member: Member, manager: Member | None, acting_user: A
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
 
 
-def _widens_own_sight(manager: Member, acting_user: Actor) -> bool:
-    """Whether the actor is the manager or above. Who sees every deal for good gains nothing by it."""
+def widens_own_sight(manager: Member, acting_user: Actor) -> bool:
+    """Whether what ``manager`` gains to see the actor gains too: as the same person, or above. Who sees every deal for good gains nothing."""
     if acting_user.is_trusted_everywhere or built_in(acting_user.role).sight is Sight.EVERYTHING:
         return False
     above = ReportingPath.objects.filter(tenant_id=manager.tenant_id, ancestor_id=acting_user.member_id)
