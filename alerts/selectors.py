@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from alerts.channels.base import all_channels
 from alerts.models import Alert, Audience, Channel, Delivery, Notice, NoticeMark, Rule
@@ -48,8 +49,10 @@ def notices_for(actor: Actor, tenant_id: int) -> QuerySet[Notice]:
     return notices if actor.may(EDIT, tenant_id) else notices.filter(audience=Audience.EVERYONE)
 
 
-def seen_until(member: Member) -> datetime | None:
-    """Up to when the member has read the notices."""
+def seen_until(member: Member | None) -> datetime | None:
+    """Up to when the member has read the notices; who is no member keeps no mark, and has nothing new."""
+    if member is None:
+        return timezone.now()
     return (
         NoticeMark.objects.filter(tenant_id=member.tenant_id, member=member)
         .values_list("seen_at", flat=True)
@@ -57,8 +60,10 @@ def seen_until(member: Member) -> datetime | None:
     )
 
 
-def unread_notice_count(actor: Actor, member: Member) -> int:
-    """How many notices the member has not read."""
+def unread_notice_count(actor: Actor, member: Member | None) -> int:
+    """How many notices the member has not read; none for who is no member."""
+    if member is None:
+        return 0
     notices, seen = notices_for(actor, member.tenant_id), seen_until(member)
     return (notices if seen is None else notices.filter(at__gt=seen)).count()
 

@@ -241,6 +241,7 @@ def notices(request: WorkspaceRequest) -> HttpResponse:
 def _mark_read(request: WorkspaceRequest) -> HttpResponse:
     workspace, text = request.workspace, request.GET.get("until", "")
     until = _instant(text)
+    assert workspace.member is not None, "the door lets only members change something"
     services.notices_mark_read(member=workspace.member, until=until, acting_user=workspace.actor)
     return redirect(url("notices", workspace.tenant))
 

@@ -32,6 +32,7 @@ class EventFilters:
     codes: tuple[str, ...] = ()
     person: str = ""
     target_kind: str = ""
+    target_id: str = ""
     since: date | None = None
     until: date | None = None
     zone: str = "UTC"
@@ -45,6 +46,8 @@ class EventFilters:
             wanted &= Q(actor_label__icontains=self.person) | Q(target_label__icontains=self.person)
         if self.target_kind:
             wanted &= Q(target_kind=self.target_kind)
+        if self.target_id:
+            wanted &= Q(target_id=self.target_id)
         return wanted & between(self.since, self.until, self.zone)
 
 

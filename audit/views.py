@@ -95,8 +95,9 @@ def _filters(asked: Asked, tenant: TenantFacts) -> EventFilters:
     person = asked.text("person", "Person", placeholder="Name or e-mail")
     codes = asked.choices("event", "Event", code_words(seen))
     kind = asked.choice("target", "Concerns", target_kinds(seen), everything="Everything")
+    target = asked.text("id", "Its id", placeholder="As under Details")
     since, until = asked.days()
-    return EventFilters(tuple(codes), person, kind, since, until, tenant.timezone)
+    return EventFilters(tuple(codes), person, kind, target, since, until, tenant.timezone)
 
 
 def _page(asked: Asked, tenant: TenantFacts, rows: Rows[Event], lines: list[EventRow]) -> ListPage[EventRow]:

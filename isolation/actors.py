@@ -47,7 +47,8 @@ NO_SHARES = Shares()
 class Actor:
     """An acting user with the rights that were judged when the request or job began.
 
-    ``tenant_id`` is the workspace the rights hold in (None: operators and system jobs act in any).
+    ``tenant_id`` is the workspace the rights hold in (None: operators and system jobs act in any). An operator with one is a
+    visitor there, who holds the rights listed and no others (``rbac.breakglass``).
     ``owner_ids`` are the CRM owners whose rows the actor sees; None means the whole workspace. ``shares`` comes beside them.
     ``role`` is the member's base role; ``level`` the highest of all roles held (1 is the top), ``permissions`` their union,
     ``sight`` the widest: "own", "team" or "everything".
@@ -77,8 +78,8 @@ class Actor:
 
     @property
     def is_trusted_everywhere(self) -> bool:
-        """Operators and system jobs are not bound to one workspace."""
-        return self.kind is not ActorKind.PERSON
+        """Operators and system jobs are not bound to one workspace, unless an operator visits one."""
+        return self.kind is not ActorKind.PERSON and self.tenant_id is None
 
     def may(self, code: str, tenant_id: int) -> bool:
         """Whether the actor holds ``code`` in that workspace. KeyError for a code that nobody registered."""

@@ -13,6 +13,9 @@ class RbacConfig(AppConfig):
         from isolation import refusals
         from isolation.requests import register_resolver
         from rbac import checks, events, permissions, provisioning  # noqa: F401  # importing registers them
+        from rbac.breakglass import events as _events  # noqa: F401  # as above
+        from rbac.breakglass import tasks as _tasks  # noqa: F401  # as above
+        from rbac.breakglass.door import refuse_own_place
         from rbac.catalogue import seed_after_migrate
         from rbac.denials import record_denied
         from rbac.guards import check_base_role, keep_base_role
@@ -24,5 +27,6 @@ class RbacConfig(AppConfig):
         redaction.register(REDACTORS)
         post_migrate.connect(seed_after_migrate, sender=self)
         check_role_changes(check_base_role)
+        check_role_changes(refuse_own_place)
         after_role_change(keep_base_role)
         refusals.listen(record_denied)

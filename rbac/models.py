@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from isolation.clock import StatementNow
 from isolation.ids import uuid7
 from isolation.models import SameTenantForeignKey, TenantModel
+from rbac.models_breakglass import BreakGlass, BreakGlassMail  # noqa: F401  # as below
 from rbac.models_catalogue import (  # noqa: F401  # Django finds models only through this module
     CatalogueMapping,
     CataloguePermission,

@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from accounts.models import User
 from accounts.signals import is_key_session
 from isolation.actors import Actor
-from isolation.errors import NotFound
 from isolation.requests import InWorkspace, workspace_view
+from rbac.breakglass.door import visit
+from rbac.models_breakglass import BreakGlass
 from rbac.selectors import actor_of
 from tenants.models import Member, Tenant
 from tenants.selectors import Membership, memberships_of
@@ -20,12 +21,16 @@ __all__ = ["Workspace", "WorkspaceRequest", "memberships_here", "workspace_of", 
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a workspace page knows before it starts: the tenant, the member, the acting user, the person's workspaces."""
+    """What a workspace page knows before it starts: the tenant, who is there, the acting user, the person's workspaces.
+
+    Who is there is a member, or one of the vendor's staff for a stay: exactly one of ``member`` and ``stay`` is set.
+    """
 
     tenant: Tenant
-    member: Member
+    member: Member | None
     actor: Actor
     memberships: tuple[Membership, ...]
+    stay: BreakGlass | None = None
 
     def may(self, code: str) -> bool:
         """Whether to show the button."""
@@ -46,9 +51,10 @@ def memberships_here(request: HttpRequest) -> list[Membership]:
 
 
 def workspace_of(request: HttpRequest, slug: str) -> Workspace:
-    """The signed-in person's place in that workspace. Raises: NotFound, also where it is somebody else's."""
+    """The signed-in person's place in that workspace. Raises: NotFound, also where it is somebody else's; ReadOnlyStay."""
     memberships = memberships_here(request)
     mine = next((m for m in memberships if m.tenant.slug == slug), None)
     if mine is None:
-        raise NotFound(what="workspace of yours")
+        stay, actor = visit(request, slug)
+        return Workspace(stay.tenant, None, actor, tuple(memberships), stay)
     return Workspace(mine.tenant, mine.member, actor_of(mine.member), tuple(memberships))

@@ -16,7 +16,7 @@ from unfold.paginator import InfinitePaginator
 from accounts.models import AccessKey, User
 from accounts.services import access_key_revoke, sessions_end
 from alerts.models import Alert, Delivery, Rule
-from audit.models import Event, PlatformEntry, PlatformEvent
+from audit.models import PlatformEntry, PlatformEvent
 from crm_sync.failures import class_of
 from crm_sync.models import Connection, SyncRun
 from isolation.models import PeriodicJob
@@ -240,7 +240,7 @@ class DeliveryAdmin(OfTenantAdmin):
 
 
 class EventColumnsAdmin(ReadOnlyAdmin):
-    """Audit events, told as sentences."""
+    """Audit events, told as sentences. Those of a workspace are its own: staff reads them inside, for a reason."""
 
     list_display: tuple[str, ...] = ("at", "code", "told", "actor_label", "target_label")
     list_filter = ("actor_kind", "target_kind")
@@ -261,18 +261,9 @@ class EventColumnsAdmin(ReadOnlyAdmin):
     ordering = ("-at", "-id")
 
     @admin.display(description="What happened")
-    def told(self, event: Event | PlatformEvent) -> str:
+    def told(self, event: PlatformEvent) -> str:
         """The event as a sentence."""
         return event.sentence
-
-
-@admin.register(Event, site=site)
-class EventAdmin(EventColumnsAdmin):
-    """What happened in workspaces."""
-
-    list_display = ("at", "tenant", "code", "told", "actor_label", "target_label")
-    list_select_related = ("tenant",)
-    search_fields = ("tenant__slug", "code", "actor_label", "target_label")
 
 
 @admin.register(PlatformEvent, site=site)

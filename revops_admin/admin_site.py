@@ -50,7 +50,6 @@ _APP_NAMES = {
 }  # fmt: skip
 _MODEL_NAMES = {
     "Delivery": "Deliveries", "PlatformEntry": "Platform access", "PeriodicJob": "Regular jobs", "Tenant": "Workspaces",
-    "Event": "Workspace events",
 }  # fmt: skip
 
 

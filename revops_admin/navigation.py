@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from alerts.selectors import open_alert_count
 from isolation import context
 from isolation.requests import WorkspaceFacts
 from pages.objects import NavEntry, WorkspaceLink
+from rbac.breakglass.selectors import stays_in_force
+from rbac.breakglass.shown import StayNotice, notices, own_notice
 from rbac.requests import Workspace
 from tenants.models import RoleCode
 from tenants.views import workspace_link
@@ -36,6 +39,7 @@ _WORKSPACE = (
     _Place("People", "settings/people/", "users", "people.view", "Workspace"),
     _Place("Settings", "settings/", "settings", "tenant.view", "Workspace"),
     _Place("Audit log", "audit/", "history", "audit.view", "Workspace"),
+    _Place("Vendor access", "settings/break-glass/", "shield-lock", "audit.view", "Workspace"),
 )
 _PLATFORM = (
     ("Workspaces", "/platform/", "building"),
@@ -51,6 +55,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     # The page of a refusal is rendered after the workspace's context has ended, and has no sidebar.
     if isinstance(workspace, Workspace) and context.current_tenant_id() == workspace.tenant.id:
         return _of_workspace(request, workspace)
+    if isinstance(workspace, Workspace):
+        return {"stay_notices": _own_notices(workspace)}
     if request.path.startswith("/platform/"):
         active = _active(request.path, [address for _, address, _ in _PLATFORM])
         return {"nav": [NavEntry(*place, is_active=place[1] == active) for place in _PLATFORM]}
@@ -71,8 +77,25 @@ def _of_workspace(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
         "nav": _entries(request.path, root, workspace),
         "workspace": WorkspaceLink(name=workspace.tenant.name, url=root),
         "workspaces": [workspace_link(membership, current_slug=slug) for membership in workspace.memberships],
-        "member_role": RoleCode(workspace.member.role).label,
+        "member_role": RoleCode(workspace.member.role).label
+        if workspace.member
+        else "Vendor’s staff, to read",
+        "stay_notices": _own_notices(workspace) or _notices(workspace),
     }
+
+
+def _own_notices(workspace: Workspace) -> list[StayNotice]:
+    stay = workspace.stay
+    if stay is None:
+        return []
+    end = reverse("platform:break_glass_end", kwargs={"slug": workspace.tenant.slug, "stay_id": stay.id})
+    return [own_notice(stay, end)]
+
+
+def _notices(workspace: Workspace) -> list[StayNotice]:
+    if not workspace.may("audit.view"):
+        return []
+    return notices(stays_in_force(workspace.tenant.id), workspace.tenant)
 
 
 def _entries(path: str, root: str, workspace: Workspace) -> list[NavEntry]:

@@ -46,6 +46,7 @@ _workspace: Routes = [
     path("queue/", include("operations.urls")),
     path("settings/crm/", include("crm_sync.urls")),
     path("settings/people/", include("rbac.urls")),
+    path("settings/break-glass/", include("rbac.breakglass.urls")),
     path("settings/", include("tenants.urls")),
     path("audit/", include("audit.urls")),
 ]

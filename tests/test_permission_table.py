@@ -178,6 +178,10 @@ ROUTES: dict[str, Line] = {
     "settings:isolation": Workspace(read="audit.view"),
     "settings:isolation_csv": Workspace(read="audit.view"),
     "settings:isolation_json": Workspace(read="audit.view"),
+    # The vendor's staff inside
+    "break_glass:log": Workspace(read="audit.view"),
+    "break_glass:export": Workspace(read="audit.view"),
+    "break_glass:end": Workspace(read="people.edit", get=405, post=404),
     # Audit
     "audit:events": Workspace(read="audit.view"),
     "audit:export": Workspace(read="audit.view"),
@@ -188,6 +192,8 @@ ROUTES: dict[str, Line] = {
     "platform:audit": Platform(),
     "platform:audit_entries": Platform(),
     "platform:workspace": Platform(),
+    "platform:break_glass_enter": Platform(get=405, post=400),
+    "platform:break_glass_end": Platform(get=405, post=404),
     "platform:member_add": Platform(get=405, post=400),
     "platform:member": Platform(get=404),
     "platform:member_role": Platform(get=405, post=404),

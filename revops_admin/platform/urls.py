@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from revops_admin.platform import views_audit, views_health, views_members, views_provision, views_workspaces
+from revops_admin.platform import (
+    views_audit,
+    views_break_glass,
+    views_health,
+    views_members,
+    views_provision,
+    views_workspaces,
+)
 
 app_name = "platform"
 urlpatterns = [
@@ -14,6 +21,8 @@ urlpatterns = [
     path("audit/", views_audit.events, name="audit"),
     path("audit/access/", views_audit.entries, name="audit_entries"),
     path("workspaces/<slug:slug>/", views_workspaces.workspace, name="workspace"),
+    path("workspaces/<slug:slug>/enter/", views_break_glass.enter, name="break_glass_enter"),
+    path("workspaces/<slug:slug>/enter/<uuid:stay_id>/end/", views_break_glass.end, name="break_glass_end"),
     path("workspaces/<slug:slug>/members/", views_workspaces.member_add, name="member_add"),
     path("workspaces/<slug:slug>/members/<uuid:member_id>/", views_members.member, name="member"),
     path(

@@ -58,7 +58,7 @@ def events(request: OperatorRequest) -> HttpResponse:
     person = asked.text("person", "Person", placeholder="Name or e-mail")
     codes = asked.choices("event", "Event", code_words(all_events()))
     since, until = asked.days()
-    wanted = EventFilters(tuple(codes), person, "", since, until, ZONE)
+    wanted = EventFilters(tuple(codes), person, since=since, until=until, zone=ZONE)
     with context.platform(_REASON, request.operator):
         found = PlatformEvent.objects.filter(wanted.condition())
         rows = rows_of(found, order=NEWEST_FIRST, cursor=asked.cursor, size=PAGE_SIZE)

@@ -38,9 +38,12 @@ from pages.objects import (
 )
 from pages.templatetags.formats import local_time, number
 from pages.times import ago
+from rbac.breakglass.forms import EnterForm
 from rbac.forms import MemberForm
 from revops_admin.platform import selectors
 from revops_admin.platform.access import OperatorRequest, operator_view
+from revops_admin.platform.panel_break_glass import EnterPanel, panel_of
+from revops_admin.platform.rows import KeyRow, PersonRow, RunRow
 from revops_admin.platform.selectors import NEVER, SYNC_STATES, WorkspaceFilters
 from tenants.models import Crm, Member, RoleCode, Tenant, TenantKind, Tier
 from tenants.services import member_invite, partner_key_issue, partner_key_revoke
@@ -151,42 +154,6 @@ def _url(name: str, tenant: Tenant, **more: object) -> str:
     return reverse(f"platform:{name}", kwargs={"slug": tenant.slug, **more})
 
 
-@dataclass(frozen=True)
-class RunRow:
-    """One sync run."""
-
-    state: Badge
-    when: str
-    what: str
-    by: str
-    rows: str
-    problem: str
-
-
-@dataclass(frozen=True)
-class PersonRow:
-    """One member, and the form that gives the person a key."""
-
-    name: str
-    email: str
-    role: str
-    state: Badge
-    url: str
-    issue_url: str
-
-
-@dataclass(frozen=True)
-class KeyRow:
-    """One access key; never the key itself."""
-
-    hint: str
-    owner: str
-    created: str
-    used: str
-    revoke: Action | None
-    state: Badge
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspacePage(Page):
     """One workspace."""
@@ -201,13 +168,14 @@ class WorkspacePage(Page):
     member_form: MemberForm
     member_url: str
     secret: str
+    enter: EnterPanel
 
 
 @operator_view
 @require_safe
 def workspace(request: OperatorRequest, slug: str) -> HttpResponse:
     """One workspace: facts, runs, alerts, people, and the keys of partners."""
-    return _shown(request, slug)
+    return shown(request, slug)
 
 
 @operator_view
@@ -215,7 +183,7 @@ def workspace(request: OperatorRequest, slug: str) -> HttpResponse:
 def member_add(request: OperatorRequest, slug: str) -> HttpResponse:
     """Add a person, such as a customer's first admin."""
     with context.platform(f"operator adds a person to {slug}", request.operator):
-        tenant = _tenant(slug)
+        tenant = tenant_of(slug)
         form = MemberForm(request.POST, tenant=tenant)
 
         def write() -> None:
@@ -230,7 +198,7 @@ def member_add(request: OperatorRequest, slug: str) -> HttpResponse:
 
         is_done = carried_out(form, write)
     if not is_done:
-        return _shown(request, slug, member_form=form)
+        return shown(request, slug, member_form=form)
     note = f"{form.cleaned_data['email']} was added. Who is new here gets a mail with the link to set a password."
     messages.success(request, note)
     return redirect("platform:workspace", slug=slug)
@@ -245,7 +213,7 @@ def key_issue(request: OperatorRequest, slug: str, member_id: UUID) -> HttpRespo
     with context.platform(f"operator issues an access key for {slug}", request.operator):
         member = _partner(slug, member_id)
         _, secret = partner_key_issue(member=member, acting_user=request.operator)
-    return _shown(request, slug, secret=secret)
+    return shown(request, slug, secret=secret)
 
 
 @operator_view
@@ -254,7 +222,7 @@ def key_revoke(request: OperatorRequest, slug: str, key_id: UUID) -> HttpRespons
     """Make a partner's key useless at once."""
     with context.platform(f"operator revokes an access key of {slug}", request.operator):
         key = AccessKey.objects.filter(pk=key_id).first()
-        member = Member.objects.filter(tenant=_tenant(slug), user_id=key.user_id).first() if key else None
+        member = Member.objects.filter(tenant=tenant_of(slug), user_id=key.user_id).first() if key else None
         if key is None or member is None:
             raise NotFound(what="access key")
         partner_key_revoke(member=member, key=key, acting_user=request.operator)
@@ -262,7 +230,8 @@ def key_revoke(request: OperatorRequest, slug: str, key_id: UUID) -> HttpRespons
     return redirect("platform:workspace", slug=slug)
 
 
-def _tenant(slug: str) -> Tenant:
+def tenant_of(slug: str) -> Tenant:
+    """The workspace with its numbers. Needs the platform context. Raises: NotFound."""
     tenant = selectors.workspace(slug)
     if tenant is None:
         raise NotFound(what="workspace")
@@ -277,15 +246,22 @@ def _partner(slug: str, member_id: UUID) -> Member:
     return member
 
 
-def _shown(
-    request: OperatorRequest, slug: str, *, member_form: MemberForm | None = None, secret: str = ""
-) -> HttpResponse:
+def shown(
+    request: OperatorRequest, slug: str, *,
+    member_form: MemberForm | None = None, enter_form: EnterForm | None = None, secret: str = "",
+) -> HttpResponse:  # fmt: skip
+    """The workspace's page, with a form that was refused if one was."""
     with context.platform(f"operator looks at {slug}", request.operator):
-        page = _workspace_page(_tenant(slug), member_form, secret)
-    return render(request, "platform/workspace.html", {"page": page}, status=400 if member_form else 200)
+        tenant = tenant_of(slug)
+        panel = panel_of(tenant, request.operator, enter_form)
+        page = _workspace_page(tenant, member_form, secret, panel)
+    status = 400 if member_form or enter_form else 200
+    return render(request, "platform/workspace.html", {"page": page}, status=status)
 
 
-def _workspace_page(tenant: Tenant, member_form: MemberForm | None, secret: str) -> WorkspacePage:
+def _workspace_page(
+    tenant: Tenant, member_form: MemberForm | None, secret: str, enter: EnterPanel
+) -> WorkspacePage:
     people = selectors.members_of(tenant.id, PEOPLE_SHOWN)
     is_partner = tenant.kind == TenantKind.PARTNER
     keys = selectors.access_keys_of(people) if is_partner else []
@@ -304,6 +280,7 @@ def _workspace_page(tenant: Tenant, member_form: MemberForm | None, secret: str)
         member_form=member_form or MemberForm(None, tenant=tenant),
         member_url=_url("member_add", tenant),
         secret=secret,
+        enter=enter,
     )
 
 
