@@ -43,10 +43,9 @@ class BreakGlass(TenantModel):
         ]
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-started_at", "-id"], name="rbac_breakglass_newest"),
-            # Not by tenant first: the door asks for an operator's own before it knows the workspace.
-            models.Index(
-                fields=["operator_id", "until"], condition=Q(ended_at=None), name="rbac_breakglass_open"
-            ),
+            # By tenant first, though the door asks for an operator's own before it knows the workspace: what is not ended is little,
+            # and an index over all workspaces would let EXPLAIN ANALYZE count them.
+            models.Index(fields=["tenant", "until"], condition=Q(ended_at=None), name="rbac_breakglass_open"),
         ]
 
     class Isolation:
@@ -73,6 +72,8 @@ class BreakGlassMail(TenantModel):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["next_attempt_at"], condition=Q(sent_at=None), name="rbac_breakglass_mail_due"
+                fields=["tenant", "next_attempt_at"],
+                condition=Q(sent_at=None),
+                name="rbac_breakglass_mail_due",
             )
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import shorten
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from rbac.models_breakglass import BreakGlass
 from rbac.redaction import masks
 from tenants.models import Tenant
 
+_LONGEST_WHY = 120  # the notice stays in sight, on telephones, too; the log has the whole reason
 _IN_FORCE = Badge("In force", "warning", "lock-open")
 _ENDED = Badge("Ended", "neutral", "circle-x")
 _OVER = Badge("Time is over", "neutral", "clock")
@@ -75,7 +77,7 @@ def _clock(instant: datetime, tenant: Tenant) -> str:
 
 
 def _why(stay: BreakGlass) -> str:
-    reason = masks.text(stay.reason).rstrip(".")
+    reason = shorten(masks.text(stay.reason), _LONGEST_WHY, placeholder="…").rstrip(".")
     return f"{reason}, {masks.text(stay.ticket)}" if stay.ticket else reason
 
 

@@ -108,8 +108,8 @@ def _page(workspace: Workspace, asked: Asked, rows: Rows[BreakGlass], sort: str)
     table = Table(
         caption="Stays of the vendor's staff, newest first",
         columns=[
-            Column("Who"), Column("Why"), Column("State"), asked.column(f"From ({tenant.timezone})", "since", sort),
-            Column("Until"), Column("Ended"), Column("Pages opened", align="end"), Column("End", is_label_hidden=True),
+            Column("Who"), Column("Why"), asked.column(f"From ({tenant.timezone.replace('_', ' ')})", "since", sort),
+            Column("State"), Column("Pages opened", align="end"), Column("End", is_label_hidden=True),
         ],
         rows=[stay_row(stay, tenant, now=now, may_end=may_end) for stay in rows.rows],
         row_template="rbac/breakglass/_stay_row.html",
