@@ -45,6 +45,7 @@ class StayRow:
     since: str
     until: str
     ended: str
+    ended_by: str
     reads: str
     reads_url: str
     end: Action | None
@@ -53,7 +54,8 @@ class StayRow:
 def own_notice(stay: BreakGlass, end_url: str) -> StayNotice:
     """For the operator who is inside."""
     text = (
-        f"You are in {stay.tenant.name}’s data as the vendor’s staff until {_clock(stay.until, stay.tenant)} ({_why(stay)}). "
+        f"You are in {stay.tenant.name}’s data as the vendor’s staff until {_clock(stay.until, stay.tenant)} "
+        f"{stay.tenant.timezone.replace('_', ' ')} ({_why(stay)}). "
         "Every page you open is recorded."
     )
     return StayNotice(text, is_own=True, end=Action("End now", end_url, icon="logout", method="post"))
@@ -92,7 +94,8 @@ def stay_row(stay: BreakGlass, tenant: Tenant, *, now: datetime, may_end: bool) 
         state=_IN_FORCE if is_open else _ENDED if stay.ended_at else _OVER,
         since=local_time(stay.started_at, zone),
         until=local_time(stay.until, zone),
-        ended=f"{local_time(stay.ended_at, zone)} by {stay.ended_by}" if stay.ended_at else "",
+        ended=local_time(stay.ended_at, zone) if stay.ended_at else "",
+        ended_by=stay.ended_by,
         reads=number(vars(stay)["reads"]),
         reads_url=_reads_url(stay, tenant),
         end=_end(stay, tenant) if is_open and may_end else None,

@@ -108,7 +108,7 @@ def _page(workspace: Workspace, asked: Asked, rows: Rows[BreakGlass], sort: str)
     table = Table(
         caption="Stays of the vendor's staff, newest first",
         columns=[
-            Column("Who"), Column("Why"), asked.column(f"From ({tenant.timezone.replace('_', ' ')})", "since", sort),
+            Column("Who, and why"), asked.column(f"From ({tenant.timezone.replace('_', ' ')})", "since", sort),
             Column("State"), Column("Pages opened", align="end"), Column("End", is_label_hidden=True),
         ],
         rows=[stay_row(stay, tenant, now=now, may_end=may_end) for stay in rows.rows],
