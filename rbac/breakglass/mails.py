@@ -16,8 +16,12 @@ from django.urls import reverse
 from isolation import context
 from isolation.actors import Actor
 from pages.templatetags.formats import local_time
+from rbac.held import roles_held
 from rbac.models_breakglass import BreakGlassMail
 from rbac.redaction import masks
+from rbac.standing import standing_of
+from tenants.models import Member
+from tenants.permissions import PEOPLE_EDIT
 
 BATCH = 20
 # A try that fails, or a worker that dies in it, waits for the next of these. A stay is over after hours, so they begin short.
@@ -64,6 +68,12 @@ def _note(owed: BreakGlassMail, **columns: object) -> None:
         BreakGlassMail.objects.filter(tenant_id=owed.tenant_id, pk=owed.pk).update(**columns)
 
 
+def _may_end(member: Member) -> bool:
+    with context.tenant_wide(member.tenant_id):
+        held = roles_held([member])[member.id]
+    return PEOPLE_EDIT in standing_of([one.role for one in held]).permissions
+
+
 def _mail(owed: BreakGlassMail) -> EmailMessage:
     stay, tenant = owed.stay, owed.tenant
     facts = {
@@ -75,6 +85,7 @@ def _mail(owed: BreakGlassMail) -> EmailMessage:
         "ticket": masks.text(stay.ticket),
         "since": local_time(stay.started_at, tenant.timezone),
         "until": local_time(stay.until, tenant.timezone),
+        "can_end": _may_end(owed.member),
         "zone": tenant.timezone.replace("_", " "),
         "link": settings.WEB_URL.rstrip("/") + reverse("break_glass:log", kwargs={"tenant": tenant.slug}),
     }

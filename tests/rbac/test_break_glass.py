@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections
@@ -442,7 +443,7 @@ class TestTheRecord:
 @pytest.mark.django_db
 class TestTellingTheCustomer:
     def test_by_mail_to_whoever_can_end_it(
-        self, acme: Tenant, operator: User, admin: Member, analyst: Member, rep: Member
+        self, acme: Tenant, operator: User, admin: Member, analyst: Member, settings: LazySettings
     ) -> None:
         with context.tenant_wide(acme.id):  # the desk's admin looks after people, too
             role_grant(member=analyst, role="admin", term=Term(), reason="stands in", acting_user=PLANTER)
@@ -455,16 +456,17 @@ class TestTellingTheCustomer:
         assert "98123 45678" not in message.body
         assert "SUP-7" in message.body
         assert "America/Los Angeles" in message.body
-        assert LOG in message.body
+        assert f"You can end it at once:\n\n{settings.WEB_URL}{LOG}" in message.body
         assert send_due() == 0
 
     def test_by_mail_to_everybody_where_nobody_can_end_it(self, partner: Member, operator: User) -> None:
         begin(partner.tenant, operator)
         send_due()
         assert [message.to for message in mail.outbox] == [[partner.email]]
+        assert "end it" not in mail.outbox[0].body
 
     def test_again_and_again_while_the_mail_server_is_away(
-        self, stay: BreakGlass, settings: Any, admin: Member
+        self, stay: BreakGlass, settings: LazySettings, admin: Member
     ) -> None:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
