@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rbac', '0005_base_role_history'),
+        ('rbac', '0006_shares_and_histories'),
         ('tenants', '0003_desk_roles'),
     ]
 
