@@ -43,6 +43,11 @@ class StandardRule:
 STANDARD_RULES = (
     StandardRule("stale_pipeline", "pipeline.stale_share", 0.10),
     StandardRule("sync_delay", "crm_sync.sync_delay_minutes", 60),
+    # A week's cooldown: one mail a week before an access review is due and one when it is; afterwards one a day.
+    StandardRule(
+        "access_review_due", "rbac.reviews_due_soon", 0, Severity.INFO, cooldown_minutes=7 * 24 * 60
+    ),
+    StandardRule("access_review_overdue", "rbac.reviews_overdue", 0, cooldown_minutes=24 * 60),
 )
 
 

@@ -46,6 +46,16 @@ def owner_ids_of(tenant_id: int, member_ids: Sequence[UUID]) -> list[int]:
     return list(owners.values_list("id", flat=True))
 
 
+def owner_names_of(tenant_ids: Sequence[int]) -> dict[UUID, str]:
+    """As whom members own deals, by member: "Rita Rep (salesforce)". For access reviews; needs to see the whole workspaces."""
+    owners = Owner.objects.filter(tenant_id__in=tenant_ids, member_id__isnull=False)
+    names: dict[UUID, str] = {}
+    for member_id, name, source in owners.order_by("source").values_list("member_id", "name", "source"):
+        shown = f"{name} ({source})"
+        names[member_id] = f"{names[member_id]}, {shown}" if member_id in names else shown
+    return names
+
+
 def touched_deal_ids(tenant_id: int, run: SyncRun) -> QuerySet[TouchedDeal, int]:
     """Ids of the deals that a run changed, or whose history, contacts or activities it changed; deleted ones are among them.
 

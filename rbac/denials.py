@@ -17,12 +17,12 @@ from isolation.actors import Actor
 from isolation.errors import DomainError, Forbidden
 from rbac.errors import DeniedChange
 from rbac.events import RoleChangeDenied
-from rbac.permissions import ACCESS_EXPLAIN, ROLES_EDIT, SHARES_EDIT
+from rbac.permissions import ACCESS_EXPLAIN, ACCESS_REVIEW, ROLES_EDIT, SHARES_EDIT
 from tenants.models import Member
 from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT
 
 MOST_A_MINUTE = 20
-_GUARDED = {PEOPLE_EDIT, PEOPLE_DEACTIVATE, ROLES_EDIT, SHARES_EDIT, ACCESS_EXPLAIN}
+_GUARDED = {PEOPLE_EDIT, PEOPLE_DEACTIVATE, ROLES_EDIT, SHARES_EDIT, ACCESS_EXPLAIN, ACCESS_REVIEW}
 
 
 def record_denied(refusal: DomainError) -> None:

@@ -34,7 +34,7 @@ class Duty:
 DUTIES = (
     Duty(
         _SELLING,
-        frozenset({"people.edit", "people.deactivate", "roles.edit"}),
+        frozenset({"people.edit", "people.deactivate", "roles.edit", "access.review"}),
         "who carries a quota may not decide who sees and does what",
     ),
     Duty(

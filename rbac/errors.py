@@ -154,3 +154,31 @@ class TrialStaffRefused(DomainError):
         "Test accounts are not made where real people work, and these settings are a server's. "
         "Try it on a machine of your own (`make up`); here, add people on the workspace's page People."
     )
+
+
+class OwnAccess(DeniedChange, Forbidden):
+    code = "rbac.own_access"
+    sentence = (
+        "Nobody reviews their own access, {actor} included. Ask somebody else who may review access; where there is nobody, "
+        "give somebody a role with that right, or ask the vendor's staff."
+    )
+
+
+class ReviewRunning(DomainError):
+    code = "rbac.review_running"
+    sentence = "The review {name} is not finished. Decide what is left in it before you start another one."
+
+
+class ReviewEmpty(DomainError):
+    code = "rbac.review_empty"
+    sentence = "Nobody in {tenant} holds anything that could be reviewed. Add people first."
+
+
+class ReviewItemDecided(DomainError):
+    code = "rbac.review_item_decided"
+    sentence = "“{thing}” of {member} was decided already: {decision} by {by}. A decision stands; what is held can be changed under People."
+
+
+class ReviewItemEnded(DomainError):
+    code = "rbac.review_item_ended"
+    sentence = "“{thing}” of {member} ended already and needs no decision. Open the page anew."

@@ -139,3 +139,54 @@ class PersonalDataRead(AuditEvent):
     rows: int | None
     filters: str
     items: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewStarted(AuditEvent):
+    code: ClassVar = "rbac.review_started"
+    target_kind: ClassVar = "access_review"
+    sentence: ClassVar = "The access review {target_label} was started: {items} to decide until {due_on}"
+    personal: ClassVar = frozenset[str]()
+
+    items: int
+    due_on: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewItemDecided(AuditEvent):
+    code: ClassVar = "rbac.review_item_decided"
+    target_kind: ClassVar = "member"
+    sentence: ClassVar = "Access review {review}: {thing} of {target_label} was {decided}: {reason}"
+    personal: ClassVar = frozenset({"target_label", "reason"})
+
+    review: str
+    item_id: str
+    thing: str
+    decided: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewClosed(AuditEvent):
+    code: ClassVar = "rbac.review_closed"
+    target_kind: ClassVar = "access_review"
+    sentence: ClassVar = "The access review {target_label} is complete: {kept} kept, {revoked} revoked, {ended} ended before a decision"
+    personal: ClassVar = frozenset[str]()
+
+    kept: int
+    revoked: int
+    ended: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewExported(AuditEvent):
+    """``sha256`` is the checksum of the rows that left, so that a file can be held against the log."""
+
+    code: ClassVar = "rbac.review_exported"
+    target_kind: ClassVar = "access_review"
+    sentence: ClassVar = "The evidence of the access review {target_label} was exported as {form}: {items} rows, SHA-256 {sha256}"
+    personal: ClassVar = frozenset[str]()
+
+    form: str
+    items: int
+    sha256: str

@@ -114,14 +114,15 @@ def role_called(tenant: Tenant, code: str) -> RoleFacts:
     return found
 
 
-def _not_ended() -> Q:
+def not_ended() -> Q:
+    """Condition on grants: in force now, or from a later time."""
     later = Q(valid_until=None) | Q(valid_until__gt=Now())
     return later & (Q(revoked_at=None) | Q(revoked_at__gt=Now()))
 
 
 def holding(code: str) -> Q:
     """Condition on members: the role of that code is theirs, as base role or by a grant that has not ended."""
-    grants = RoleGrant.objects.filter(_not_ended(), tenant_id=OuterRef("tenant_id"), member_id=OuterRef("pk"))
+    grants = RoleGrant.objects.filter(not_ended(), tenant_id=OuterRef("tenant_id"), member_id=OuterRef("pk"))
     if code in RoleCode.values:
         return Q(role=code) | Q(Exists(grants.filter(role=code)))
     return Q(Exists(grants.filter(custom_role__code=code)))
@@ -156,6 +157,6 @@ def grants_of(member: Member) -> QuerySet[RoleGrant]:
 def grants_to(role: CustomRole) -> QuerySet[RoleGrant]:
     """The grants of one of the workspace's own roles that have not ended."""
     found: QuerySet[RoleGrant] = RoleGrant.objects.filter(
-        _not_ended(), tenant_id=role.tenant_id, custom_role=role
+        not_ended(), tenant_id=role.tenant_id, custom_role=role
     )
     return found

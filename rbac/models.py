@@ -18,6 +18,7 @@ from rbac.models_catalogue import (  # noqa: F401  # Django finds models only th
     CataloguePermission,
     CatalogueRole,
 )
+from rbac.models_review import ReviewCampaign, ReviewDecision, ReviewItem  # noqa: F401  # as above
 from tenants.models import Member, RoleCode
 
 

@@ -12,6 +12,7 @@ _MODULES = {
     "tenant": "Settings",
     "people": "People",
     "roles": "Roles",
+    "access": "Access review",
     "audit": "Audit log",
     "bookings": "Desk: bookings",
     "users": "Desk: customers",

@@ -15,6 +15,7 @@ from rbac.models_breakglass import BreakGlass
 from rbac.selectors import actor_of
 from tenants.models import Member, Tenant
 from tenants.selectors import Membership, memberships_of
+from tenants.visits import visit_note
 
 __all__ = ["Workspace", "WorkspaceRequest", "memberships_here", "workspace_of", "workspace_view"]
 
@@ -57,4 +58,5 @@ def workspace_of(request: HttpRequest, slug: str) -> Workspace:
     if mine is None:
         stay, actor = visit(request, slug)
         return Workspace(stay.tenant, None, actor, tuple(memberships), stay)
+    visit_note(mine)
     return Workspace(mine.tenant, mine.member, actor_of(mine.member), tuple(memberships))

@@ -28,7 +28,7 @@ _ANALYSING = _READING | {
     "ops.priority_queue.view", "ops.priority_queue.review",
 }  # fmt: skip
 _ADMINISTERING = _ANALYSING | {
-    "crm.edit", "tenant.edit", "people.edit", "people.deactivate", "roles.edit", "shares.edit", "ops.priority_queue.full_access",
+    "crm.edit", "tenant.edit", "people.edit", "people.deactivate", "roles.edit", "shares.edit", "access.review", "ops.priority_queue.full_access",
     "crm.contact_data",
 }  # fmt: skip
 
@@ -74,7 +74,9 @@ _DESK_SHARES: dict[RoleCode, frozenset[str]] = {
 }  # fmt: skip
 # Whoever works at a desk sees the workspace's name and its alerts; its two admins look after the people there as well.
 _AT_A_DESK = frozenset({"alerts.view", "tenant.view"})
-_LEADING_A_DESK = _AT_A_DESK | {"people.view", "people.edit", "people.deactivate", "roles.edit", "audit.view"}
+_LEADING_A_DESK = _AT_A_DESK | {
+    "people.view", "people.edit", "people.deactivate", "roles.edit", "access.review", "audit.view",
+}  # fmt: skip
 
 
 _SENTENCES = {

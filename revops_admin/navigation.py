@@ -37,6 +37,7 @@ _WORKSPACE = (
     _Place("CRM sync", "settings/crm/", "refresh", "crm.view", "Workspace"),
     _Place("Datasets", "datasets/", "database", "pipeline.rebuild", "Workspace"),
     _Place("People", "settings/people/", "users", "people.view", "Workspace"),
+    _Place("Access review", "settings/access-review/", "list-check", "access.review", "Workspace"),
     _Place("Settings", "settings/", "settings", "tenant.view", "Workspace"),
     _Place("Audit log", "audit/", "history", "audit.view", "Workspace"),
     _Place("Vendor access", "settings/break-glass/", "shield-lock", "audit.view", "Workspace"),

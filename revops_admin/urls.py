@@ -10,6 +10,7 @@ import alerts.api
 import crm_sync.api
 import pipeline.api
 import rbac.api_roles
+import rbac.review.api
 from crm_sync import webhooks
 from crm_sync.views.oauth import oauth_callback
 from rbac.api import MeView
@@ -47,6 +48,7 @@ _workspace: Routes = [
     path("settings/crm/", include("crm_sync.urls")),
     path("settings/people/", include("rbac.urls")),
     path("settings/break-glass/", include("rbac.breakglass.urls")),
+    path("settings/access-review/", include("rbac.review.urls")),
     path("settings/", include("tenants.urls")),
     path("audit/", include("audit.urls")),
 ]
@@ -55,6 +57,7 @@ _workspace_api: Routes = [
     *crm_sync.api.urlpatterns,
     *alerts.api.urlpatterns,
     *rbac.api_roles.urlpatterns,
+    *rbac.review.api.urlpatterns,
 ]
 _api: Routes = [
     path("me/", MeView.as_view(), name="api_me"),

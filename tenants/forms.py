@@ -164,6 +164,31 @@ class FeaturesForm(SectionForm):
         return data
 
 
+class AccessReviewForm(SectionForm):
+    """How long an access review may take."""
+
+    code = "access_review"
+    title = "Access review"
+    lead = "Each quarter everybody's access is put before somebody else. What is undecided after this many days is overdue."
+
+    days_to_decide = forms.IntegerField(
+        label="Days to decide",
+        min_value=1,
+        max_value=90,
+        help_text="1 to 90. Holds for reviews that begin afterwards.",
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"), "Give a whole number from 1 to 90."
+        ),
+    )
+
+    @classmethod
+    def initial_of(cls, current: TenantSettings) -> dict[str, Any]:
+        return current.access_review.model_dump()
+
+    def changed_in(self, current: TenantSettings) -> dict[str, Any]:
+        return current.model_dump() | {"access_review": dict(self.cleaned_data)}
+
+
 class TimezoneForm(forms.Form):
     """The zone in which pages show times."""
 
@@ -184,5 +209,5 @@ class TimezoneForm(forms.Form):
 
 
 SECTIONS: dict[str, type[SectionForm]] = {
-    form.code: form for form in (HealthForm, HygieneForm, RecipientsForm, FeaturesForm)
+    form.code: form for form in (HealthForm, HygieneForm, RecipientsForm, AccessReviewForm, FeaturesForm)
 }

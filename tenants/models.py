@@ -96,6 +96,8 @@ class Member(TenantModel):
     joined_at = models.DateTimeField(db_default=Now())
     deactivated_at = models.DateTimeField(null=True)
     deactivation_reason = models.CharField(max_length=300, blank=True)
+    last_seen_on = models.DateField(null=True)
+    """The last day, in the workspace's zone, on which the person opened this workspace; other workspaces do not count."""
 
     class Meta:
         constraints: ClassVar = [

@@ -93,12 +93,19 @@ class Features(_Shape):
     api_access: bool = True
 
 
+class AccessReview(_Shape):
+    """How long reviewers have, in days from the start of a review."""
+
+    days_to_decide: Annotated[int, Field(ge=1, le=90)] = 14
+
+
 class TenantSettings(_Shape):
     """All settings of one workspace."""
 
     thresholds: Thresholds = Thresholds()
     stages: tuple[Stage, ...] = DEFAULT_STAGES
     features: Features = Features()
+    access_review: AccessReview = AccessReview()
     alert_email_recipients: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -44,7 +44,7 @@ def _minutes_later(rule: Rule, minutes: int) -> None:
 
 @pytest.mark.django_db
 class TestAProvisionedWorkspace:
-    def test_watches_stale_deals_and_late_syncs(self, acme: Tenant) -> None:
+    def test_watches_stale_deals_late_syncs_and_access_reviews(self, acme: Tenant) -> None:
         with context.tenant_wide(acme.id):
             rules = {
                 r.name: (r.metric, r.threshold, r.severity, r.cooldown_minutes) for r in Rule.objects.all()
@@ -52,6 +52,8 @@ class TestAProvisionedWorkspace:
         assert rules == {
             "stale_pipeline": ("pipeline.stale_share", 0.1, "warning", 60),
             "sync_delay": ("crm_sync.sync_delay_minutes", 60.0, "warning", 60),
+            "access_review_due": ("rbac.reviews_due_soon", 0.0, "info", 10_080),
+            "access_review_overdue": ("rbac.reviews_overdue", 0.0, "warning", 1_440),
         }
 
     def test_has_every_channel_switched_on(self, acme: Tenant) -> None:
