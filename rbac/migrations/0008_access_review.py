@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rbac', '0005_base_role_history'),
+        ('rbac', '0007_break_glass'),
         ('tenants', '0004_last_seen'),
     ]
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 
 from audit.services import record
@@ -65,10 +65,18 @@ def review_start(*, tenant: Tenant, acting_user: Actor) -> ReviewCampaign:
     campaign = ReviewCampaign(
         tenant=tenant, name=name, quarter=quarter, started_by=acting_user.label, due_on=due_on
     )
-    campaign.save(force_insert=True)
+    _save_first(campaign)
     if not stock_take([campaign], acting_user):
         raise ReviewEmpty(tenant=tenant.name)
     return campaign
+
+
+def _save_first(campaign: ReviewCampaign) -> None:
+    try:
+        with transaction.atomic():
+            campaign.save(force_insert=True)
+    except IntegrityError as error:  # the quarter began by itself at this moment
+        raise ReviewRunning(name=campaign.name) from error
 
 
 @transaction.atomic

@@ -292,7 +292,7 @@ def _page(
         alone=_alone(workspace, campaign),
         keep_url=Asked(_url(workspace, "keep", campaign.id), asked.query).url(),
         suggestions=REASONS,
-        has_open=any(item.decide_url for item in items),
+        has_open=counts.get("", 0) > 0,
     )
 
 

@@ -66,6 +66,14 @@ on("click", "dialog", (dialog, e) => {
   if (e.target === dialog) dialog.close();
 });
 
+// Ticks every box of a form that stands elsewhere on the page, or, where all are ticked, none.
+for (const button of document.querySelectorAll("[data-check-all]")) button.hidden = false;
+on("click", "[data-check-all]", (button) => {
+  const boxes = [...document.querySelectorAll(`input[type=checkbox][form="${button.dataset.checkAll}"]`)];
+  const isEvery = boxes.every((box) => box.checked);
+  for (const box of boxes) box.checked = !isEvery;
+});
+
 // A message is taken away by its button.
 on("click", "[data-dismiss]", (button) => button.closest(button.dataset.dismiss).remove());
 

@@ -19,6 +19,8 @@ from operations.services import NewItem, items_import
 from rbac.custom_roles import RoleDraft, custom_role_create
 from rbac.grants import Term, role_grant, role_grant_end
 from rbac.models import Sight
+from rbac.models_review import ReviewCampaign, ReviewDecision, ReviewItem
+from rbac.review.services import review_decide, review_start
 from tenants.models import Member, RoleCode
 from tenants.services import member_add, partner_key_issue
 from tests import cast
@@ -50,6 +52,7 @@ class Scene:
     member: Member
     standing: Member
     role: str
+    review: ReviewCampaign
 
 
 def plant() -> Scene:
@@ -78,7 +81,7 @@ def plant() -> Scene:
     with context.tenant_wide(admin.tenant_id):
         item = PriorityItem.objects.filter(tenant=admin.tenant).order_by("-score")[0]
     standing, role = _roles()
-    return Scene(access_key, deals[0].external_id, alert, run, item, rep, standing, role)
+    return Scene(access_key, deals[0].external_id, alert, run, item, rep, standing, role, _review(admin))
 
 
 def _roles() -> tuple[Member, str]:
@@ -101,6 +104,17 @@ def _roles() -> tuple[Member, str]:
             if code == "agent":
                 role_grant_end(grant=grant, reason="Rita is back", acting_user=cast.PLANTER)
     return member, role.code
+
+
+def _review(admin: Member) -> ReviewCampaign:
+    """An access review of Acme under way, with lines to decide and one that was kept."""
+    with context.tenant_wide(admin.tenant_id):
+        campaign = review_start(tenant=admin.tenant, acting_user=cast.PLANTER)
+        kept = ReviewItem.objects.filter(source="grant").order_by("label")[0]
+        review_decide(
+            item=kept, decision=ReviewDecision.KEEP, reason="Agreed with Mona", acting_user=cast.PLANTER
+        )
+    return campaign
 
 
 def _deal(rep: Member, number: int) -> Opportunity:

@@ -81,11 +81,8 @@ class TestEveryRole:
     def test_sees_in_the_sidebar_what_it_may_use(self, visitor: Visitor) -> None:
         links = {link.removeprefix(visitor.root) for link in visitor.sidebar()}
         if visitor.role in DESK:
-            more = (
-                {"settings/people/", "audit/", "settings/break-glass/"}
-                if visitor.role in ADMINISTERS_THE_DESK
-                else set[str]()
-            )
+            leading = {"settings/people/", "settings/access-review/", "audit/", "settings/break-glass/"}
+            more = leading if visitor.role in ADMINISTERS_THE_DESK else set[str]()
             assert links - {""} == {"alerts/", "queue/", "settings/"} | more
         else:
             assert {"", "deals/", "alerts/", "settings/"} <= links
