@@ -54,7 +54,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignPage(ListPage[ItemRow]):
-    """One review. ``alone`` says that only the reader may decide, where something of the reader's is left."""
+    """One review. ``alone`` says who decides about what the reader holds, ``has_open`` that the reader can decide something."""
 
     stats: list[Stat]
     refused: Refusal | None
@@ -272,7 +272,7 @@ def _ordered(sort: str) -> tuple[str, ...]:
 def _page(
     workspace: Workspace, campaign: ReviewCampaign, asked: Asked, rows: Rows[ReviewItem], refused: Refusal | None
 ) -> CampaignPage:  # fmt: skip
-    counts = decision_counts(campaign)
+    counts, own = decision_counts(campaign), _own_left(workspace, campaign)
     items = item_rows(rows.rows, _viewer(workspace, campaign, asked))
     return CampaignPage(
         title=f"Access review {campaign.name}",
@@ -289,10 +289,10 @@ def _page(
         table=_table(asked, rows, items),
         filters=asked.filters(),
         refused=refused,
-        alone=_alone(workspace, campaign),
+        alone=_alone(workspace, campaign) if own else "",
         keep_url=Asked(_url(workspace, "keep", campaign.id), asked.query).url(),
         suggestions=REASONS,
-        has_open=counts.get("", 0) > 0,
+        has_open=counts.get("", 0) > own,
     )
 
 
@@ -335,10 +335,12 @@ def _lead(workspace: Workspace, campaign: ReviewCampaign, left: int) -> str:
     return f"{count(left, 'line')} to decide until {day(campaign.due_on)}. {began}"
 
 
+def _own_left(workspace: Workspace, campaign: ReviewCampaign) -> int:
+    items = ReviewItem.objects.filter(tenant_id=campaign.tenant_id, campaign=campaign, decision="")
+    return items.filter(member_id=workspace.actor.member_id).count()
+
+
 def _alone(workspace: Workspace, campaign: ReviewCampaign) -> str:
-    own = ReviewItem.objects.filter(tenant_id=campaign.tenant_id, campaign=campaign, decision="")
-    if not own.filter(member_id=workspace.actor.member_id).exists():
-        return ""
     others = [str(one) for one in reviewers_of(campaign.tenant_id) if one.id != workspace.actor.member_id]
     if others:
         return f"What you hold yourself is decided by somebody else: {', '.join(others[:5])}."
