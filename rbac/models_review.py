@@ -66,7 +66,7 @@ class ReviewItem(TenantModel):
     label = models.CharField(max_length=200)
     level = models.PositiveSmallIntegerField(null=True)
     snapshot = models.JSONField(encoder=DjangoJSONEncoder)
-    decision = models.CharField(max_length=6, choices=ReviewDecision.choices, blank=True)
+    decision = models.CharField(max_length=6, choices=ReviewDecision.choices, blank=True, db_default="")
     reason = models.CharField(max_length=300, blank=True)
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=254, blank=True)

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('label', models.CharField(max_length=200)),
                 ('level', models.PositiveSmallIntegerField(null=True)),
                 ('snapshot', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('decision', models.CharField(blank=True, choices=[('', 'To decide'), ('keep', 'Kept'), ('revoke', 'Revoked'), ('ended', 'Ended already')], max_length=6)),
+                ('decision', models.CharField(blank=True, db_default='', choices=[('', 'To decide'), ('keep', 'Kept'), ('revoke', 'Revoked'), ('ended', 'Ended already')], max_length=6)),
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('decided_at', models.DateTimeField(null=True)),
                 ('decided_by', models.CharField(blank=True, max_length=254)),
