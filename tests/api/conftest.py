@@ -14,6 +14,8 @@ from crm_sync.models import Account, Connection, ConnectionState, Opportunity, S
 from isolation import context
 from rbac.grants import Term, role_grant
 from rbac.models import RoleGrant
+from rbac.models_review import ReviewItem
+from rbac.review.services import review_start
 from tenants.models import Member
 from tests.cast import PLANTER
 from tests.pipeline.deals import (
@@ -30,7 +32,7 @@ from tests.pipeline.deals import (
 
 @dataclass
 class Planted:
-    """What Acme has: deals by owner, and one each of account, alert, sync run and granted role."""
+    """What Acme has: deals by owner, and one each of account, alert, sync run, granted role and line of an access review."""
 
     rep_deals: list[Opportunity]
     other_deals: list[Opportunity]
@@ -38,6 +40,15 @@ class Planted:
     alert: Alert
     run: SyncRun
     grant: RoleGrant
+    review_item: ReviewItem
+
+
+def make_review_item(grant: RoleGrant) -> ReviewItem:
+    """The line about that grant in a review of everything that the workspace has."""
+    with context.tenant_wide(grant.tenant_id):
+        review_start(tenant=grant.member.tenant, acting_user=PLANTER)
+        found: ReviewItem = ReviewItem.objects.get(subject=str(grant.id))
+        return found
 
 
 def make_grant(member: Member) -> RoleGrant:
@@ -114,6 +125,13 @@ def planted(rep: Member, other_rep: Member, distant_rep: Member) -> Planted:
     add_stage(rep_deals[0], "Discovery", ago(20))
     add_activity(rep_deals[0], today)
     build(rep.tenant)
+    grant = make_grant(distant_rep)
     return Planted(
-        rep_deals, other_deals, make_account(rep), make_alert(rep), make_run(rep), make_grant(distant_rep)
+        rep_deals,
+        other_deals,
+        make_account(rep),
+        make_alert(rep),
+        make_run(rep),
+        grant,
+        make_review_item(grant),
     )

@@ -84,6 +84,8 @@ def caller(member: Member, planted: Planted, client_of: Any) -> Caller:
         "run_id": str(planted.run.id),
         "member_id": str(planted.grant.member_id),
         "grant_id": str(planted.grant.id),
+        "campaign_id": str(planted.review_item.campaign_id),
+        "item_id": str(planted.review_item.id),
     }
     return Caller(cookies, member.tenant.slug, ids)
 
@@ -128,7 +130,9 @@ def test_nobody_is_answered_without_signing_in(label: str) -> None:
     values = {
         "tenant": cast.ACME,
         "external_id": "006",
-        **dict.fromkeys(("alert_id", "run_id", "member_id", "grant_id"), str(NOBODY)),
+        **dict.fromkeys(
+            ("alert_id", "run_id", "member_id", "grant_id", "campaign_id", "item_id"), str(NOBODY)
+        ),
     }
     names = [parameter.name for parameter in operation.path_parameters]
     case = operation.Case(path_parameters={name: values[name] for name in names})
