@@ -21,7 +21,7 @@ class RbacConfig(AppConfig):
         from rbac.guards import check_base_role, keep_base_role
         from rbac.redaction.log_readers import REDACTORS
         from rbac.requests import workspace_of
-        from rbac.review import held_roles, tasks  # noqa: F401  # as above
+        from rbac.review import held_roles, held_shares, tasks  # noqa: F401  # as above
         from tenants.hooks import after_role_change, check_role_changes
 
         register_resolver(workspace_of)

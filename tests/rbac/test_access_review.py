@@ -16,12 +16,14 @@ from isolation.errors import Forbidden
 from rbac.custom_roles import RoleDraft, custom_role_create
 from rbac.errors import OwnAccess, ReviewEmpty, ReviewItemDecided, ReviewItemEnded, ReviewRunning
 from rbac.grants import role_grant_end
-from rbac.models import Sight
+from rbac.models import Access, ShareKind, Sight
 from rbac.models_review import ReviewCampaign, ReviewItem
 from rbac.review import sources
 from rbac.review.services import quarter_of, review_keep_all
 from rbac.review.sources import Line, Source
 from rbac.selectors import actor_of
+from rbac.shared import Subject
+from rbac.shares import share_give
 from tenants.models import Member, RoleCode, Tenant
 from tenants.selectors import settings_of
 from tenants.services import member_deactivate, member_role_change, settings_save
@@ -201,6 +203,28 @@ class TestDeciding:
         assert grant.revoked_by == admin.email
         assert is_active(rep)
         assert item_of(rep).decision == ""
+
+    def test_revoking_a_share_ends_it_and_leaves_the_person(
+        self, acme: Tenant, admin: Member, rep: Member
+    ) -> None:
+        with context.tenant_wide(acme.id):
+            subject = Subject(ShareKind.DEAL, "salesforce", "006A", "Northwind renewal", 1, None)
+            share = share_give(
+                tenant=acme,
+                subject=subject,
+                member=rep,
+                access=Access.VIEW,
+                reason="covers",
+                acting_user=PLANTER,
+            )
+        begin(acme)
+        item = item_of(rep, "share")
+        assert item.label == "Deal “Northwind renewal” to view"
+        decided(item, REVOKE, actor_of(admin), "Not needed")
+        with context.tenant_wide(acme.id):
+            share.refresh_from_db()
+        assert (share.revoked_by, share.revoked_reason.endswith("Not needed")) == (admin.email, True)
+        assert is_active(rep)
 
     def test_of_a_higher_role_is_refused_and_leaves_the_line_open(
         self, acme: Tenant, admin: Member, second_admin: Member, client_of: ClientOf
