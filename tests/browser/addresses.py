@@ -7,6 +7,7 @@ import httpx
 from tests import cast
 from tests.browser.scene import Scene
 from tests.test_permission_table import NOBODY, SAMPLES, routes
+from tests.unencrypted import UNENCRYPTED
 
 # Not pages of ours: Django admin has a look of its own, and signing out ends the visit.
 LEFT_OUT = ("account_logout",)
@@ -50,7 +51,7 @@ def pages(
     ``but_not_of_anybody`` leaves out what the signed-out can open too.
     """
     of_anybody = pages(web, known, {}) if but_not_of_anybody else {}
-    with httpx.Client(base_url=web, cookies=cookies, timeout=30) as http:
+    with httpx.Client(base_url=web, cookies=cookies, timeout=30, verify=UNENCRYPTED) as http:
         answers = {name: http.get(address) for name, address in known.items() if name not in of_anybody}
     return {name: known[name] for name, answer in answers.items() if _is_page(answer)}
 

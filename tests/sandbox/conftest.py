@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from sandbox.cli import main
+from tests.unencrypted import UNENCRYPTED
 
 API = "/services/data/v61.0"
 PEOPLE = """\
@@ -54,7 +55,7 @@ class Client:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=f"{self.base}/orgs/{self.org}", timeout=20)
+        self.http = httpx.Client(base_url=f"{self.base}/orgs/{self.org}", timeout=20, verify=UNENCRYPTED)
 
     def token_request(self, **form: str) -> httpx.Response:
         """A token request with this organisation's client id."""
@@ -152,7 +153,7 @@ def _wait_for(url: str) -> None:
     until = time.monotonic() + 10
     while time.monotonic() < until:
         try:
-            httpx.get(f"{url}/_sandbox/health").raise_for_status()
+            httpx.get(f"{url}/_sandbox/health", verify=UNENCRYPTED).raise_for_status()
         except httpx.TransportError:
             time.sleep(0.02)
         else:

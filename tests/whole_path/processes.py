@@ -19,6 +19,7 @@ import httpx
 import redis
 
 from tests.conftest import ROOT, WorkerDatabase
+from tests.unencrypted import UNENCRYPTED
 
 T = TypeVar("T")
 SECONDS = 30.0
@@ -157,7 +158,7 @@ class Processes:
     def _answers(self, name: str, address: str) -> bool:
         self._require_alive(name)
         try:
-            return httpx.get(address).is_success
+            return httpx.get(address, verify=UNENCRYPTED).is_success
         except httpx.TransportError:
             return False
 

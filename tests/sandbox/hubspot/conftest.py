@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.sandbox.conftest import Server, Start
+from tests.unencrypted import UNENCRYPTED
 
 
 @dataclass
@@ -22,8 +23,8 @@ class Portal:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.facts = httpx.get(f"{self.base}/_sandbox/portals/{self.name}").json()
-        self.http = httpx.Client(base_url=f"{self.base}/portals/{self.name}", timeout=20)
+        self.facts = httpx.get(f"{self.base}/_sandbox/portals/{self.name}", verify=UNENCRYPTED).json()
+        self.http = httpx.Client(base_url=f"{self.base}/portals/{self.name}", timeout=20, verify=UNENCRYPTED)
         self.sign_in(self.facts["token"])
 
     def sign_in(self, token: str) -> None:
