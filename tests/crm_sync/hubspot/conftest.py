@@ -134,11 +134,17 @@ def quick_hubspot(settings: LazySettings) -> None:
     settings.CRM_HUBSPOT_SEARCHES_PER_SECOND = 1000
 
 
+def connected(portals: Iterator[Portal]) -> Hub:
+    """Acme, connected to the next of these portals, committed."""
+    hub = Hub(next(portals), cast.tenant_of(cast.ACME))
+    hub.portal.control("switches", **LIMITS)
+    hub.connect()
+    return hub
+
+
 @pytest.fixture
 def hub(unused_portals: Iterator[Portal], committed: WorkerDatabase) -> Iterator[Hub]:
     """Acme, connected to a portal that no other test knows."""
-    hub = Hub(next(unused_portals), cast.tenant_of(cast.ACME))
-    hub.portal.control("switches", **LIMITS)
-    hub.connect()
+    hub = connected(unused_portals)
     yield hub
     hub.portal.control("faults/clear")

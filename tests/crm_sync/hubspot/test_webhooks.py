@@ -25,8 +25,10 @@ from isolation import context
 from tenants.models import Tenant
 from tests import cast
 from tests.conftest import WorkerDatabase
-from tests.crm_sync.hubspot.conftest import SYSTEM, WEBHOOK_SECRET, Hub
+from tests.crm_sync.hubspot.conftest import SYSTEM, WEBHOOK_SECRET, Hub, connected
 from tests.crm_sync.hubspot.mirrored import assert_equal
+from tests.renewal import Original, original_of
+from tests.sandbox.hubspot.conftest import Portal
 from tests.whole_path.processes import Processes, processes_on, until
 
 ADDRESS = f"/hooks/hubspot/{cast.ACME}/"
@@ -71,12 +73,41 @@ def _noticed(hub: Hub) -> set[tuple[str, str]]:
         return set(NoticedRow.objects.values_list("object_name", "external_id"))
 
 
+class Kept:
+    """A portal that no test changes, and the database as it was once the portal was in the mirror."""
+
+    def __init__(self, portals: Iterator[Portal]) -> None:
+        self._portals = portals
+        self._found: tuple[Hub, Original] | None = None
+
+    def hub(self, database: WorkerDatabase) -> Hub:
+        """Have that database as it was then."""
+        if self._found is None or not self._found[1].put_back():
+            hub = connected(self._portals)
+            hub.sync()
+            original = original_of(str(database.services.database_admin_url))
+            if original is None:  # no superuser's login: then every test reads its own
+                return hub
+            self._found = hub, original
+        return self._found[0]
+
+    def close(self) -> None:
+        if self._found is not None:
+            self._found[1].close()
+
+
+@pytest.fixture(scope="module")
+def kept(unused_portals: Iterator[Portal]) -> Iterator[Kept]:
+    kept = Kept(unused_portals)
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
-def synced(hub: Hub) -> Hub:
-    """The portal is in the mirror, and the workspace knows which one it is."""
+def synced(kept: Kept, committed: WorkerDatabase) -> Hub:
+    """A portal is in the mirror, and the workspace knows which one it is. The portal is not this test's alone: it stays as it is."""
     cache.clear()
-    hub.sync()
-    return hub
+    return kept.hub(committed)
 
 
 class TestANotice:
@@ -134,12 +165,14 @@ class TestANotice:
         assert _send(body, timestamp=stamp).status_code == 204
         assert _noticed(synced) == set()
 
-    def test_reads_rows_that_were_archived_away(self, synced: Hub) -> None:
-        deal = synced.some_deal()
-        synced.portal.control("archive", object="deals", id=deal)
-        _send([_event(synced, "deal.deletion", objectId=int(deal))])
-        _work_on_notices(synced)
-        assert_equal(synced)
+    def test_reads_rows_that_were_archived_away(self, hub: Hub) -> None:
+        cache.clear()
+        hub.sync()
+        deal = hub.some_deal()
+        hub.portal.control("archive", object="deals", id=deal)
+        _send([_event(hub, "deal.deletion", objectId=int(deal))])
+        _work_on_notices(hub)
+        assert_equal(hub)
 
     def test_that_comes_while_its_rows_are_read_is_not_lost(
         self, synced: Hub, monkeypatch: pytest.MonkeyPatch
