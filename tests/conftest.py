@@ -6,6 +6,7 @@ works in a copy. ``django_db`` tests roll back; tests with ``committed`` may com
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -32,6 +33,13 @@ from revops_admin.runtime.services import (
 from tenants.models import Member, Tenant
 from tests import cast
 from tests.renewal import Original, original_of
+
+
+def pytest_collection_finish() -> None:
+    """Leave the program and some five thousand collected tests out of every later garbage collection: they stay."""
+    gc.collect()
+    gc.freeze()
+
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path(os.environ["REVOPS_HOME"]).absolute()

@@ -43,8 +43,9 @@ _CATALOGUES = (
 )  # fmt: skip
 _END_OTHERS = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND application_name <> %s
 """
+_NAME = "tests.renewal"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Original:
     def put_back(self) -> bool:
         """End all other sessions and put every row back; False, if more than rows was changed: then nothing was put back."""
         try:
-            self._connection.execute(_END_OTHERS)
+            self._connection.execute(_END_OTHERS, [_NAME])
             is_same = self._described() == self._structure
         except psycopg.OperationalError:  # a test has ended this session too
             return False
@@ -119,7 +120,7 @@ class Original:
 
 def original_of(address: str) -> Original | None:
     """What the database at ``address`` holds; None, where that login is no superuser's and might not see all of it."""
-    connection: Connection = psycopg.connect(address, autocommit=True)
+    connection: Connection = psycopg.connect(address, autocommit=True, application_name=_NAME)
     if connection.info.parameter_status("is_superuser") == "on":
         return Original(connection)
     connection.close()

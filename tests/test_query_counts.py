@@ -22,6 +22,7 @@ from tests.browser.scene import plant
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.django_db
+Counts = dict[str, dict[str, int]]
 BASELINE = ROOT / "tests" / "query_counts.json"
 
 
@@ -36,10 +37,22 @@ def counted(client: Client, address: str) -> int | None:
     return len(queries)
 
 
+@pytest.fixture(scope="module")
+def counted_once() -> Counts:
+    """What the first of the tests counted; the scene and the visits cost more than all else here."""
+    return {}
+
+
 @pytest.fixture
 def counts(
-    request: pytest.FixtureRequest, client_of: Callable[[Member], Client]
-) -> dict[str, dict[str, int]]:
+    request: pytest.FixtureRequest, client_of: Callable[[Member], Client], counted_once: Counts
+) -> Counts:
+    if not counted_once:
+        counted_once |= _counts(request, client_of)
+    return counted_once
+
+
+def _counts(request: pytest.FixtureRequest, client_of: Callable[[Member], Client]) -> Counts:
     clients = {who: client_of(request.getfixturevalue(who)) for who in ("admin", "manager", "rep")}
     scene = plant()
     # The pipeline's own pages have a baseline beside their tests.
@@ -48,18 +61,18 @@ def counts(
         for name, address in addresses(scene, cast.ACME).items()
         if address.startswith(f"/w/{cast.ACME}/") and not name.startswith("pipeline:")
     }
-    found: dict[str, dict[str, int]] = {}
+    found: Counts = {}
     for who, client in clients.items():
         asked = {name: counted(client, address) for name, address in known.items()}
         found[who] = {name: number for name, number in sorted(asked.items()) if number is not None}
     return found
 
 
-def test_pages_take_the_queries_of_the_baseline(counts: dict[str, dict[str, int]]) -> None:
+def test_pages_take_the_queries_of_the_baseline(counts: Counts) -> None:
     if os.environ.get("QUERY_COUNTS") == "write":
         BASELINE.write_text(json.dumps(counts, indent=2) + "\n")
     assert counts == json.loads(BASELINE.read_text())
 
 
-def test_no_page_takes_more_than_a_few(counts: dict[str, dict[str, int]]) -> None:
+def test_no_page_takes_more_than_a_few(counts: Counts) -> None:
     assert {name: number for pages in counts.values() for name, number in pages.items() if number > 40} == {}
