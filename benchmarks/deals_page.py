@@ -229,7 +229,10 @@ def addresses(browser: Any, floor: str) -> dict[str, str]:
         "deals, one stage": "/w/bench/deals/?stage=Proposal",
         "deals, stale and large": "/w/bench/deals/?hygiene=stale&amount_min=90000&sort=-amount",
         "deals, one owner": "/w/bench/deals/?owner=owner1",
-        "search": "/w/bench/deals/?q=account+777",
+        "search, rare": "/w/bench/deals/?q=account+7770",
+        "search, common": "/w/bench/deals/?q=acc",
+        "search, both common": "/w/bench/deals/?q=deal+1",
+        "search, nothing": "/w/bench/deals/?q=account+nothing",
         "home": "/w/bench/",
         "one deal": "/w/bench/deals/deal200/",
     }

@@ -32,7 +32,12 @@ _FILTERS = [
     OpenApiParameter("amount_max", str),
     OpenApiParameter("close_from", str, description="A date like 2026-03-31."),
     OpenApiParameter("close_to", str),
-    OpenApiParameter("q", str, description="Words that the deal's or the account's name must hold."),
+    OpenApiParameter(
+        "q",
+        str,
+        description="Beginnings of words of the deal's or the account's name, all of which must be there; or the deal's id. "
+        "Accents and capitals do not count.",
+    ),
     OpenApiParameter("sort", str, enum=_SORTS, description="Default: close_on."),
 ]
 

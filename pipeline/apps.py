@@ -12,7 +12,7 @@ class PipelineConfig(AppConfig):
         from crm_sync import hooks
         from isolation import jobs
         from pipeline import events, metrics, permissions, provisioning  # noqa: F401  # importing registers them
-        from pipeline.datasets import pipeline_health_summary, recent_stage_changes  # noqa: F401  # as above
+        from pipeline.datasets import pipeline_health_summary, recent_stage_changes, search_words  # noqa: F401  # as above
         from pipeline.services import BUILDS_JOB, refresh_after_removal, refresh_after_sync
         from pipeline.tasks import builds
 

@@ -65,7 +65,7 @@ class DealFilters:
 
     @property
     def words(self) -> list[str]:
-        """The words that name or account must hold, all of them."""
+        """The words as typed, whose beginnings name or account must hold, all of them; the whole may be the deal's CRM id."""
         return self.search.split()[:SEARCH_WORDS]
 
     @property
@@ -244,4 +244,8 @@ def _day(value: str) -> date | None:
 def _search(value: str) -> str:
     if "\x00" in value or len(value) > SEARCH_LENGTH:
         raise _Refused(f"Search for at most {SEARCH_LENGTH} characters of a deal's or an account's name.")
+    if value and not any(map(str.isalnum, value)):
+        raise _Refused(
+            f"“{value}” has no letter or digit. Search for words of a deal's or an account's name, or for their beginnings."
+        )
     return value

@@ -16,6 +16,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
 from isolation import context
+from pipeline import search
 from pipeline.cursors import Cursor, SortValue
 from pipeline.errors import SearchTooSlow
 from pipeline.filters import DealFilters, DealState, Hygiene, SortKey
@@ -93,6 +94,9 @@ _FLAGS = {
 # One look-up a row that is shown: left to itself, the planner read all scores of an owner to show fifty of them.
 _LOOKED_UP = """LEFT JOIN LATERAL (
     SELECT * FROM pipeline_dealhealth h WHERE h.tenant_id = o.tenant_id AND h.id = o.id OFFSET 0) AS h ON true"""
+_NAMED = """(
+    SELECT * FROM crm_sync_opportunity WHERE tenant_id = %(tenant)s AND id = ANY (%(named)s) OFFSET 0) AS o"""
+_OWNER = "LEFT JOIN crm_sync_owner w ON w.tenant_id = o.tenant_id AND w.id = o.owner_id"
 _FROM_HEALTH = (SortKey.SCORE, SortKey.STAGE_AGE)
 
 
@@ -143,10 +147,18 @@ class DealQuery:
             yield "o.owner_id = %(owner)s"
 
     def _search(self) -> Iterator[str]:
-        for place, word in enumerate(self.filters.words):
-            escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            self.values[f"word{place}"] = f"%{escaped}%"
-            yield f"(o.name ILIKE %(word{place})s OR o.account_name ILIKE %(word{place})s)"
+        if self.filters.words:
+            with time_limited(True):
+                found = search.find(self.values["tenant"], self.filters.search)
+            self.values |= found.values
+            yield found.condition
+            if found.deal_ids is not None:
+                self.values["named"] = found.deal_ids
+
+    @property
+    def is_searching_everything(self) -> bool:
+        """Whether a search has not said which deals are worth a look, so that the list is read in its order until a page is full."""
+        return bool(self.filters.words) and "named" not in self.values
 
     @property
     def needs_health(self) -> bool:
@@ -157,7 +169,7 @@ class DealQuery:
     def is_slow(self) -> bool:
         """Whether no index carries the order or the condition, so that a huge workspace needs a time limit."""
         return (
-            bool(self.filters.words)
+            self.is_searching_everything
             or self.filters.sort is SortKey.NAME
             or self.filters.state is DealState.ALL
         )
@@ -170,12 +182,12 @@ class DealQuery:
 
     def _from(self, *, has_value: bool, with_owner: bool = True) -> str:
         scored = self.needs_health or (self.filters.sort in _FROM_HEALTH and has_value)
-        owner = (
-            "LEFT JOIN crm_sync_owner w ON w.tenant_id = o.tenant_id AND w.id = o.owner_id"
-            if with_owner
-            else ""
-        )
-        return f"FROM crm_sync_opportunity o {self._inner_join() if scored else _LOOKED_UP} {owner}"
+        return f"FROM {self._deals} {self._inner_join() if scored else _LOOKED_UP} {_OWNER if with_owner else ''}"
+
+    @property
+    def _deals(self) -> str:
+        """The table of deals; fenced off where a search named some, because conditions on text are estimated at random."""
+        return _NAMED if "named" in self.values else "crm_sync_opportunity o"
 
     def _inner_join(self) -> str:
         mine = "AND h.owner_id = %(only_owner)s" if "only_owner" in self.values else ""
@@ -197,7 +209,12 @@ class DealQuery:
                 f"({column}, {key}) {beyond} (%(at)s, %(id)s)" if has_value else f"{key} {beyond} %(id)s"
             )
         order = f"{column} {direction}, {key} {direction}" if has_value else f"{key} {direction}"
-        sql = f"SELECT {_COLUMNS} {self._from(has_value=has_value)} WHERE {' AND '.join(conditions)} ORDER BY {order}"
+        which, ordered = f"WHERE {' AND '.join(conditions)}", f"ORDER BY {order}"
+        if limit and not (self.needs_health or self.filters.sort in _FROM_HEALTH):
+            # Cut first: behind the wall the planner takes an owner's rows for few, and looked scores up for all that it then sorted.
+            cut = f"(SELECT o.* FROM {self._deals} {which} {ordered} LIMIT {limit:d}) AS o"
+            return f"SELECT {_COLUMNS} FROM {cut} {_LOOKED_UP} {_OWNER} {ordered}", values
+        sql = f"SELECT {_COLUMNS} {self._from(has_value=has_value)} {which} {ordered}"
         return (f"{sql} LIMIT {limit:d}" if limit else sql), values
 
     def fetch(self, *, limit: int, cursor: Cursor | None = None) -> list[DealRow]:
@@ -220,11 +237,7 @@ class DealQuery:
 
     def count(self, *, at_most: int) -> int:
         """How many deals the list has, counted no further than ``at_most``. Raises: SearchTooSlow."""
-        source = (
-            self._from(has_value=False, with_owner=False)
-            if self.needs_health
-            else "FROM crm_sync_opportunity o"
-        )
+        source = self._from(has_value=False, with_owner=False) if self.needs_health else f"FROM {self._deals}"
         sql = f"SELECT count(*) FROM (SELECT {source} WHERE {' AND '.join(self.conditions)} LIMIT {at_most:d}) AS counted"
         with time_limited(self.is_slow), connection.cursor() as cursor:
             cursor.execute(sql, self.values)

@@ -126,6 +126,27 @@ class RecentChange(MirrorModel):
         shared_through = ("opportunity_id", "deal", "deal_edit")
 
 
+class DealWord(MirrorModel):
+    """A word of a deal's or its account's name, for searching; ``pipeline.words`` says what a word is.
+
+    A table of words with b-tree operators, because nothing that looks inside a text is leak-proof: behind row security no trigram
+    or full-text index is used. ``id`` is the deal's internal id times 256 plus the word's place from 1 on, so that the key leads to
+    a deal's words. Without a known owner ``owner_id`` is 0: then one list of owners reaches every word of a workspace by the index.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    owner_id = models.BigIntegerField()
+    word = models.TextField(db_collation="C")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "owner_id", "word", "id"], name="pipeline_word_of_owner")
+        ]
+
+    class Isolation:
+        visible_through = "owner_id"
+
+
 class BuildKind(models.TextChoices):
     """Whether a build looked at everything or at what changed."""
 

@@ -90,7 +90,9 @@ def _beside(row: Sequence[DealRow], filters: DealFilters, *, is_backward: bool =
 def _count(query: DealQuery, rows: Sequence[DealRow], most: int, *, is_whole: bool) -> int | None:
     if is_whole:
         return len(rows)
-    if query.filters.words:  # a search reads every deal to count; the rows themselves stop at the first page
+    if (
+        query.is_searching_everything
+    ):  # it would read every deal to count; the rows themselves stop at the first page
         return None
     return query.count(at_most=most + 1)
 

@@ -31,7 +31,8 @@ def follow_merge(scope: Scope) -> None:
     )
     for spec, reference in pointing_here(scope):
         if has_new:
-            _link(scope, spec, reference, f"AND p.id IN (SELECT id FROM {MERGED} WHERE is_new)")
+            among = f"AND p.id IN (SELECT id FROM {MERGED} WHERE is_new)"
+            _link(scope, spec, reference, among, is_noted=spec.model is Opportunity)
         if has_copies and reference.copies:
             _pass_copies_on(scope, spec, reference)
 
@@ -42,20 +43,22 @@ def link_everything(scope: Scope) -> None:
         _link(scope, spec, reference, "")
 
 
-def _link(scope: Scope, spec: ObjectSpec, reference: Reference, among: str) -> None:
+def _link(
+    scope: Scope, spec: ObjectSpec, reference: Reference, among: str, *, is_noted: bool = False
+) -> None:
     news = [
         f"{reference.internal} = p.id",
         *(f"{own} = p.{theirs}" for own, theirs in reference.copies.items()),
     ]
-    scope.run(
-        f"""
+    update = f"""
         UPDATE {table_of(spec.model)} c SET {", ".join(news)}
         FROM {scope.table} p
         WHERE p.tenant_id = %(tenant)s AND p.source = %(source)s {among}
           AND c.tenant_id = %(tenant)s AND c.source = %(source)s
           AND c.{reference.external} = p.external_id AND c.{reference.external} <> '' AND c.{reference.internal} IS NULL
         """
-    )
+    # A deal whose account came later is found by the account's name from then on.
+    scope.run(_noting_deals(update) if is_noted else update)
 
 
 def mend(scope: Scope) -> int:
@@ -111,10 +114,11 @@ def follow_removal(scope: Scope) -> None:
     for spec, reference in pointing_here(scope):
         copies = (f"{own} = {empty_value(spec.model, own)}" for own in reference.copies)
         news = ", ".join([f"{reference.internal} = NULL", *copies])
-        scope.run(
+        update = (
             f"UPDATE {table_of(spec.model)} c SET {news} FROM {REMOVED} r "
             f"WHERE c.tenant_id = %(tenant)s AND c.{reference.internal} = r.id"
         )
+        scope.run(_noting_deals(update) if spec.model is Opportunity else update)
 
 
 def note_touched(scope: Scope) -> None:

@@ -99,7 +99,14 @@ def _errors(parsed: ParsedFilters, *names: str) -> list[str]:
 def _search(parsed: ParsedFilters, address: Address) -> FilterField:
     value = str(address.query.get("q") or "")
     # The sort order has no control of its own; what is wrong with it is said with the first one's.
-    return FilterField("q", "Search deals and accounts", "search", value, errors=_errors(parsed, "q", "sort"))
+    return FilterField(
+        "q",
+        "Search deals and accounts by the beginnings of words, or by CRM id",
+        "search",
+        value,
+        placeholder="Words of a deal or account",
+        errors=_errors(parsed, "q", "sort"),
+    )
 
 
 def _owner_field(

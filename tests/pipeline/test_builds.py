@@ -22,7 +22,15 @@ from isolation import context
 from isolation.models import PeriodicJob
 from pipeline.datasets import all_datasets
 from pipeline.errors import BuildFailed
-from pipeline.models import BuildKind, BuildState, DatasetBuild, DealHealth, PipelineSummary, RecentChange
+from pipeline.models import (
+    BuildKind,
+    BuildState,
+    DatasetBuild,
+    DealHealth,
+    DealWord,
+    PipelineSummary,
+    RecentChange,
+)
 from pipeline.services import (
     MAX_ATTEMPTS,
     build_run,
@@ -47,7 +55,7 @@ from tests.pipeline.deals import (
 
 pytestmark = pytest.mark.django_db
 HEALTH = "/RevOps/Analytics/pipeline_health_summary"
-_DERIVED = (DealHealth, PipelineSummary, RecentChange)
+_DERIVED = (DealHealth, DealWord, PipelineSummary, RecentChange)
 
 
 def derived(tenant: Tenant) -> list[set[tuple[Any, ...]]]:

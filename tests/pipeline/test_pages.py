@@ -136,10 +136,12 @@ class TestFilteringDeals:
             ("hygiene=past_close&hygiene=stale", ""),
             ("q=cotton", "Overdue"),
             ("q=100%25", "Overdue"),
-            ("q=n_c", "Overdue"),
+            ("q=COTTON_c", "Overdue"),
             ("q=_x", ""),
             ("q=small+north", "Small"),
-            ("q=arg&state=all", "Large"),
+            ("q=lar&state=all", "Large"),
+            ("q=arg&state=all", ""),
+            ("q=o'+over+100", "Overdue"),
         ],
     )
     def test_keeps_what_fits(self, browser: Client, query: str, expected: str) -> None:
