@@ -55,4 +55,4 @@ lock: ## Write the lock files from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra embedded --universal -p 3.11 --generate-hashes --no-emit-index-url -o requirements.lock
 	uv pip compile pyproject.toml --extra embedded --extra dev -c requirements.lock --universal -p 3.11 --generate-hashes --no-emit-index-url -o requirements-dev.lock
 	uv pip compile requirements-witness.in --universal -p 3.11 --generate-hashes --no-emit-index-url -o requirements-witness.txt
-	for name in dlt tap-salesforce target-postgres airbyte-source pandas-loop; do uv pip compile benchmarks/peers/requirements/$$name.in --universal -p 3.11 --generate-hashes --no-emit-index-url -o benchmarks/peers/requirements/$$name.txt || exit 1; done
+	for name in dlt tap-salesforce target-postgres airbyte-source pandas-loop guardian pycasbin; do uv pip compile benchmarks/peers/requirements/$$name.in --universal -p 3.11 --generate-hashes --no-emit-index-url -o benchmarks/peers/requirements/$$name.txt || exit 1; done

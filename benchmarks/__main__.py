@@ -15,6 +15,7 @@ BENCHMARKS = (
     "thousand_tenants",
     "deals_page",
     "signed_context",
+    "wall",
 )
 USAGE = """\
 python -m benchmarks [NAME ...]            every benchmark, or those named

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import wall_rights
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.first_load import PEERS, REQUIREMENTS
 from benchmarks.ground import ROOT, Outcome, median
 from benchmarks.hubspot_load import least_calls
 from benchmarks.thousand_tenants import Lateness
 
-LOCKS = sorted({lock for peer in PEERS for lock in peer.locks})
+LOCKS = sorted({lock for peer in PEERS for lock in peer.locks} | wall_rights.PEERS.keys())
 
 
 class TestTheCommandLine:
@@ -86,3 +87,13 @@ class TestTheLocksOfPeers:
         locked = Path(ROOT, REQUIREMENTS, f"{name}.txt").read_text()
         assert asked
         assert all(re.search(rf"^{re.escape(package)}(\[|==)", locked, re.MULTILINE) for package in asked)
+
+
+class TestTheWall:
+    def test_is_measured_from_the_rows_to_the_verdict(self) -> None:
+        """Its own check is in it: both sides of every page must read the same rows."""
+        command = [sys.executable, "-m", "benchmarks", "wall", "--small", "--rounds", "1"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "rows of deals written: 0; tables of deals locked: none" in done.stdout
+        assert done.stdout.count("  one deal") == 4
