@@ -19,7 +19,7 @@ ANALYZE = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('pipeline', '0001_initial'),
+        ('pipeline', '0002_shared_rows'),
         ('tenants', '0003_desk_roles'),
     ]
 
