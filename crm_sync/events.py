@@ -213,6 +213,16 @@ class OwnerAssigned(AuditEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnersExported(AuditEvent):
+    code: ClassVar = "crm_sync.owners_exported"
+    target_kind: ClassVar = "tenant"
+    sentence: ClassVar = "The list of CRM owners was exported ({filters})"
+    personal: ClassVar = frozenset({"filters"})
+
+    filters: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class OwnersPassedOn(AuditEvent):
     code: ClassVar = "crm_sync.owners_passed_on"
     target_kind: ClassVar = "member"

@@ -6,14 +6,14 @@ from django.db import connection, transaction
 
 from audit.services import record
 from crm_sync.errors import HeirNotActive, HeirRequired
-from crm_sync.events import OwnerAssigned, OwnersPassedOn
+from crm_sync.events import OwnerAssigned, OwnersExported, OwnersPassedOn
 from crm_sync.models import HolderOrigin, Opportunity, Owner
 from isolation.actors import Actor, require
 from rbac.errors import OwnTeam
 from rbac.selectors import manager_id_of
 from rbac.services import widens_own_sight
 from tenants.models import Member
-from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT
+from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT, PEOPLE_VIEW
 
 # Whom somebody chose, or who took over, stays: the e-mail speaks only where nobody has spoken.
 _MATCH = """
@@ -109,3 +109,11 @@ def _require_nothing_lost(member: Member) -> None:
     )
     if found := deals.count():
         raise HeirRequired(member=member.email, deals=found)
+
+
+@transaction.atomic
+def owners_export_record(*, tenant_id: int, filters: str, acting_user: Actor) -> None:
+    """Put on record that the list of CRM owners leaves as a file. Raises: Forbidden."""
+    require(acting_user, PEOPLE_VIEW, tenant_id)
+    event = OwnersExported(target_id=str(tenant_id), target_label="CRM owners", filters=filters)
+    record(event, acting_user=acting_user, tenant_id=tenant_id)

@@ -30,6 +30,14 @@ class ReportingCycle(DeniedChange):
     field = "manager"
 
 
+class ManagerChangedMeanwhile(DeniedChange):
+    code = "rbac.manager_changed_meanwhile"
+    sentence = (
+        "{member} reports to {manager} now: somebody changed that while you were at it, and nothing of yours was saved. "
+        "Open the page anew and look again before you save."
+    )
+
+
 class RoleTooHigh(DeniedChange, Forbidden):
     code = "rbac.role_too_high"
     sentence = (

@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.http import QueryDict
 
+from rbac.services import ManagerSeen
 from tenants.models import Member, RoleCode, Tenant
 from tenants.services import roles_of
 
@@ -51,15 +52,32 @@ class RoleForm(forms.Form):
         return RoleCode(self.cleaned_data["role"])
 
 
+_NOBODY = "nobody"
+
+
 class ManagerForm(forms.Form):
-    """Whom a member reports to."""
+    """Whom a member reports to; ``seen`` is the manager that the reader saw, kept in a hidden field."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
         self, data: QueryDict | None, *, candidates: Iterable[Member], current: UUID | None = None
     ) -> None:
-        super().__init__(data, initial={"manager": str(current or "")})
+        self.manager_seen: ManagerSeen | None = None
+        super().__init__(data, initial={"manager": str(current or ""), "seen": str(current or _NOBODY)})
         self.candidates = {str(member.id): member for member in candidates}
         self.fields["manager"] = _manager_field(self.candidates.values())
+
+    def clean(self) -> None:
+        """Read ``seen``. Raises: ValidationError, of the whole form: nobody sees the field itself."""
+        given = self.cleaned_data.get("seen", "")
+        try:
+            found = None if given == _NOBODY or not given else UUID(given)
+        except ValueError as error:
+            raise forms.ValidationError(
+                "This page is incomplete. Open it anew and choose the manager there."
+            ) from error
+        self.manager_seen = ManagerSeen(found) if given else None
 
     @property
     def manager(self) -> Member | None:

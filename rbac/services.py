@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 
 from audit.services import record
 from isolation.actors import Actor, require
-from rbac.errors import OwnTeam, ReportingCycle
+from rbac.errors import ManagerChangedMeanwhile, OwnTeam, ReportingCycle
 from rbac.events import ReportingLineSet
 from rbac.models import ReportingPath, Sight
 from rbac.selectors import manager_id_of
@@ -50,11 +52,21 @@ _BEGIN_LINE = """
 """
 
 
+@dataclass(frozen=True)
+class ManagerSeen:
+    """To whom a member reported when somebody decided to change it; None: to nobody."""
+
+    manager_id: UUID | None
+
+
 @transaction.atomic
-def reporting_line_set(*, member: Member, manager: Member | None, acting_user: Actor) -> None:
+def reporting_line_set(
+    *, member: Member, manager: Member | None, acting_user: Actor, seen: ManagerSeen | None = None
+) -> None:
     """Put ``member``, with everyone below, under ``manager`` (None: at the top); no change where it is so already.
 
-    Raises: Forbidden, OwnTeam, ReportingCycle.
+    ``seen`` is what the decision was made on (None: whatever it is now).
+    Raises: Forbidden, OwnTeam, ReportingCycle, ManagerChangedMeanwhile.
     """
     require(acting_user, PEOPLE_EDIT, member.tenant_id)
     # One change of a tree at a time: two moves at once could close a circle that neither sees.
@@ -71,8 +83,14 @@ def reporting_line_set(*, member: Member, manager: Member | None, acting_user: A
             manager=manager.email,
             member=member.email,
         )
-    if manager_id_of(member) == (manager.id if manager else None):
+    current = manager_id_of(member)
+    if current == (manager.id if manager else None):
         return
+    if seen is not None and seen.manager_id != current:
+        raise ManagerChangedMeanwhile(
+            acting_user=acting_user, tenant_id=member.tenant_id, target=(str(member.id), member.email),
+            member=member.email, manager=_email_of(member.tenant_id, current),
+        )  # fmt: skip
     _move(member, manager, acting_user)
     event = ReportingLineSet(
         target_id=str(member.id), target_label=member.email, manager=manager.email if manager else "nobody"
@@ -86,6 +104,11 @@ def widens_own_sight(manager: Member, acting_user: Actor) -> bool:
         return False
     above = ReportingPath.objects.filter(tenant_id=manager.tenant_id, ancestor_id=acting_user.member_id)
     return acting_user.member_id == manager.id or above.filter(descendant=manager).exists()
+
+
+def _email_of(tenant_id: int, member_id: UUID | None) -> str:
+    found = Member.objects.filter(tenant_id=tenant_id, pk=member_id).values_list("email", flat=True).first()
+    return found or "nobody"
 
 
 def _is_below(candidate: Member, member: Member) -> bool:

@@ -28,14 +28,17 @@ from pages.objects import (
     ListPage,
     Page,
     Table,
+    TimelineEntry,
 )
 from pages.templatetags.formats import local_date
 from rbac.forms import AddForm, DeactivateForm, ManagerForm, RoleForm
 from rbac.held import roles_held, roles_offered
+from rbac.parts import PersonPart, person_parts, preview_url
 from rbac.requests import Workspace, WorkspaceRequest
 from rbac.selectors import manager_candidates, people_of
 from rbac.services import reporting_line_set
 from rbac.standing import HeldRole, built_in, may_touch
+from rbac.tree import lines_of
 from tenants.models import Member, RoleCode
 from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT, PEOPLE_VIEW
 from tenants.services import member_deactivate, member_invite, member_reactivate, member_role_change, roles_of
@@ -63,6 +66,8 @@ class PersonPage(Page):
     """One member. Forms are None where the reader may not use them, or where they make no sense now."""
 
     facts: list[Definition]
+    lines: list[TimelineEntry]
+    parts: list[PersonPart]
     role_form: RoleForm | None
     manager_form: ManagerForm | None
     deactivate_form: DeactivateForm | None
@@ -107,7 +112,11 @@ def _list_page(workspace: Workspace, asked: Asked, rows: Rows[Member], sort: str
         previous_url=asked.pager(rows.previous),
         empty=EmptyState("Nobody matches", "Take a filter away, or look for another part of the name.", icon="users"),
     )  # fmt: skip
-    buttons = [Action("Roles", _url(workspace, "roles"), icon="shield")]
+    buttons = [
+        Action("Reporting tree", reverse("access:tree", args=[workspace.tenant.slug]), icon="hierarchy"),
+        Action("CRM owners", reverse("access:owners", args=[workspace.tenant.slug]), icon="user-check"),
+        Action("Roles", _url(workspace, "roles"), icon="shield"),
+    ]
     if workspace.may(PEOPLE_EDIT):
         buttons.append(Action("Add a person", _url(workspace, "add"), icon="plus", kind="primary"))
     return ListPage(
@@ -140,16 +149,17 @@ def _url(workspace: Workspace, name: str, member_id: UUID | None = None) -> str:
     return reverse(f"people:{name}", kwargs=where | ({"member_id": member_id} if member_id else {}))
 
 
-@workspace_view(
-    PEOPLE_EDIT, is_wide=True
-)  # the tree is the whole workspace's, whatever deals the reader sees
+@workspace_view(PEOPLE_EDIT, is_wide=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: WorkspaceRequest) -> HttpResponse:
     """A new member; somebody without an account gets a mail with the link to set a password."""
     workspace = request.workspace
     tenant = workspace.tenant
     form = AddForm(
-        _sent(request), tenant=tenant, candidates=manager_candidates(tenant.id), offered=_offered(workspace)
+        _sent(request),
+        tenant=tenant,
+        candidates=manager_candidates(tenant.id),
+        offered=offered_roles(workspace),
     )
 
     def write() -> None:
@@ -177,7 +187,7 @@ def add(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "rbac/add.html", {"page": page, "form": form}, status=status)
 
 
-def _offered(workspace: Workspace) -> list[RoleCode]:
+def offered_roles(workspace: Workspace) -> list[RoleCode]:
     """The base roles that the reader may give."""
     return [code for code in roles_of(workspace.tenant) if may_touch(workspace.actor, built_in(code))]
 
@@ -199,7 +209,7 @@ def person(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
 def role_change(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """Give the member another role."""
     member = _member(request, member_id)
-    offered = _offered(request.workspace)
+    offered = offered_roles(request.workspace)
     form = RoleForm(request.POST, tenant=member.tenant, current=member.role, offered=offered)
     actor = request.workspace.actor
     if carried_out(form, lambda: member_role_change(member=member, role=form.role, acting_user=actor)):
@@ -216,12 +226,17 @@ def manager_set(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     member = _member(request, member_id)
     form = ManagerForm(request.POST, candidates=manager_candidates(member.tenant_id))
     actor = request.workspace.actor
-    if carried_out(form, lambda: reporting_line_set(member=member, manager=form.manager, acting_user=actor)):
+
+    def write() -> None:
+        reporting_line_set(member=member, manager=form.manager, acting_user=actor, seen=form.manager_seen)
+
+    if carried_out(form, write):
         return _done(request, member, f"{member} reports to {form.manager or 'nobody'} now.")
     return _person(request, member, manager_form=form)
 
 
-@workspace_view(PEOPLE_DEACTIVATE)
+# Deals are passed on whole, however few of them the reader sees; so is the match of a new member's CRM owner.
+@workspace_view(PEOPLE_DEACTIVATE, is_wide=True)
 @require_POST
 def deactivate(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """End the member's access to this workspace."""
@@ -258,6 +273,8 @@ def _member(request: WorkspaceRequest, member_id: UUID) -> Member:
 
 def _done(request: HttpRequest, member: Member, note: str) -> HttpResponse:
     messages.success(request, note)
+    if request.POST.get("back") == "tree":
+        return redirect("access:tree", tenant=member.tenant.slug)
     return redirect("people:person", tenant=member.tenant.slug, member_id=member.id)
 
 
@@ -279,9 +296,11 @@ def _person(
         crumbs=[Crumb("People", _url(workspace, "people"))],
         actions=_actions(workspace, member, is_below=is_below),
         facts=_facts(workspace, member, held),
+        lines=_lines(workspace, member),
+        parts=person_parts(workspace, member),
         role_form=(
             role_form
-            or RoleForm(None, tenant=member.tenant, current=member.role, offered=_offered(workspace))
+            or RoleForm(None, tenant=member.tenant, current=member.role, offered=offered_roles(workspace))
         )
         if may_edit and may_touch(workspace.actor, built_in(member.role))
         else None,
@@ -293,9 +312,28 @@ def _person(
         else None,
         urls={
             name: _url(workspace, name, member.id) for name in ("role", "manager", "deactivate", "standing")
-        },
+        }
+        | {f"try_{kind}": preview_url(member, kind) for kind in ("role", "manager", "deactivate")},
     )
     return render(request, "rbac/person.html", {"page": page}, status=400 if refused else 200)
+
+
+def _lines(workspace: Workspace, member: Member) -> list[TimelineEntry]:
+    """Whom the member reported to, the latest first."""
+    zone = workspace.tenant.timezone
+    return [
+        TimelineEntry(
+            title=f"Reports to {line.manager}" if line.valid_until is None else f"Reported to {line.manager}",
+            when=f"since {local_date(line.valid_from, zone)}"
+            if line.valid_until is None
+            else f"{local_date(line.valid_from, zone)} until {local_date(line.valid_until, zone)}",
+            instant=line.valid_from.isoformat(),
+            actor=f"set by {line.set_by}" if line.set_by else "",
+            href=_url(workspace, "person", line.manager_id),
+            icon="hierarchy",
+        )
+        for line in lines_of(member)
+    ]
 
 
 def _actions(workspace: Workspace, member: Member, *, is_below: bool) -> list[Action]:

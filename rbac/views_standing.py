@@ -21,6 +21,7 @@ from rbac.forms_roles import EndForm, GrantForm
 from rbac.grants import role_grant, role_grant_end
 from rbac.held import custom_roles_of, database_now, facts_of, grants_of, roles_held, roles_offered
 from rbac.models import RoleGrant
+from rbac.parts import preview_url
 from rbac.requests import Workspace, WorkspaceRequest
 from rbac.shown_roles import GrantRow, RightsGroup, effective_rights, grant_row, may_end
 from rbac.standing import HeldRole, RoleFacts, built_in, may_touch, standing_of
@@ -50,6 +51,7 @@ class StandingPage(Page):
     groups: list[RightsGroup]
     grant_form: GrantForm | None
     grant_url: str
+    try_url: str
     refused: Refused
 
 
@@ -66,7 +68,7 @@ def grant(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """Give the member a role beside the base role."""
     member = _member(request, member_id)
     workspace = request.workspace
-    form = GrantForm(request.POST, zone=workspace.tenant.timezone, offered=_offered(workspace, member))
+    form = GrantForm(request.POST, zone=workspace.tenant.timezone, offered=offered_grants(workspace, member))
 
     def write() -> None:
         role_grant(
@@ -111,7 +113,7 @@ def _url(member: Member, name: str, grant_id: UUID | None = None) -> str:
     return reverse(f"people:{name}", kwargs=where | ({"grant_id": grant_id} if grant_id else {}))
 
 
-def _offered(workspace: Workspace, member: Member) -> list[RoleFacts]:
+def offered_grants(workspace: Workspace, member: Member) -> list[RoleFacts]:
     """What the reader may give this member; what a duty keeps apart from the base role would only be refused."""
     base = built_in(member.role)
     return [
@@ -125,7 +127,7 @@ def _shown(request: WorkspaceRequest, member: Member, refused: Refused) -> HttpR
     workspace = request.workspace
     held = roles_held([member])[member.id]
     can_give = workspace.may(PEOPLE_EDIT) and member.is_active and member.id != workspace.actor.member_id
-    offered = _offered(workspace, member) if can_give else []
+    offered = offered_grants(workspace, member) if can_give else []
     zone = workspace.tenant.timezone
     people = reverse("people:people", kwargs={"tenant": workspace.tenant.slug})
     page = StandingPage(
@@ -137,6 +139,7 @@ def _shown(request: WorkspaceRequest, member: Member, refused: Refused) -> HttpR
         groups=effective_rights(held),
         grant_form=refused.grant_form or (GrantForm(None, zone=zone, offered=offered) if offered else None),
         grant_url=_url(member, "grant"),
+        try_url=preview_url(member, "grant"),
         refused=refused,
     )
     is_refused = refused.grant_form or refused.end_form

@@ -46,6 +46,7 @@ _workspace: Routes = [
     path("alerts/", include("alerts.urls")),
     path("queue/", include("operations.urls")),
     path("settings/crm/", include("crm_sync.urls")),
+    path("settings/people/", include("pipeline.urls_access")),
     path("settings/people/", include("rbac.urls")),
     path("settings/break-glass/", include("rbac.breakglass.urls")),
     path("settings/access-review/", include("rbac.review.urls")),
