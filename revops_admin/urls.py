@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 import alerts.api
 import crm_sync.api
 import pipeline.api
+import pipeline.api_access
 import rbac.api_roles
 import rbac.review.api
 from crm_sync import webhooks
@@ -59,6 +60,7 @@ _workspace_api: Routes = [
     *alerts.api.urlpatterns,
     *rbac.api_roles.urlpatterns,
     *rbac.review.api.urlpatterns,
+    *pipeline.api_access.urlpatterns,
 ]
 _api: Routes = [
     path("me/", MeView.as_view(), name="api_me"),

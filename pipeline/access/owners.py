@@ -64,6 +64,13 @@ def owners_of(tenant_id: int, *, search: str = "", whose: str = "") -> QuerySet[
     )
 
 
+def owner_named(tenant_id: int, source: str, external_id: str) -> Owner | None:
+    """The CRM owner of that id, with what ``owners_of`` gives, as far as the context in force shows it."""
+    if "\x00" in external_id:
+        return None
+    return owners_of(tenant_id).filter(source=source, external_id=external_id).first()
+
+
 def _condition(tenant_id: int, whose: str) -> Q:
     owners = Owner.objects.filter(tenant_id=tenant_id)
     match whose:

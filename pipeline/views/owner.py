@@ -22,7 +22,7 @@ from pages.objects import Action, Crumb, Definition, Page, TimelineEntry
 from pages.templatetags.formats import local_date, local_time
 from pipeline import permissions
 from pipeline.access.figures import owner_figures
-from pipeline.access.owners import former_holders, owners_of
+from pipeline.access.owners import former_holders, owner_named
 from pipeline.views.changes import Place, Trial, previewed
 from pipeline.views.owners import NOBODY, figures_text, origin_of, owner_url
 from rbac.requests import Workspace, WorkspaceRequest
@@ -64,8 +64,7 @@ class OwnerPage(Page):
 
 def _found(workspace: Workspace, source: str, external_id: str) -> Owner:
     """Raises: NotFound, also for an owner whose rows the reader does not see."""
-    owners = owners_of(workspace.tenant.id).filter(source=source, external_id=external_id)
-    found: Owner | None = owners.first()
+    found = owner_named(workspace.tenant.id, source, external_id)
     if found is None:
         raise NotFound(what="CRM owner")
     return found

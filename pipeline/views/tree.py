@@ -170,8 +170,9 @@ def _figures(workspace: Workspace, ids: Sequence[UUID]) -> Mapping[UUID, str]:
 
 
 def _own_people(workspace: Workspace) -> set[UUID]:
-    is_team = workspace.actor.sight == Sight.TEAM
-    return set(team_of(workspace.member)) if is_team else {workspace.member.id}
+    member = workspace.member
+    assert member is not None, "the vendor's staff sees the whole workspace"
+    return set(team_of(member)) if workspace.actor.sight == Sight.TEAM else {member.id}
 
 
 def _figure(width: Sight, sums: Figures) -> str:

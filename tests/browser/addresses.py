@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from tests import cast
-from tests.browser.scene import Scene
+from tests.browser.scene import Scene, owner_id_of
 from tests.test_permission_table import NOBODY, SAMPLES, routes
 from tests.unencrypted import UNENCRYPTED
 
@@ -20,6 +20,8 @@ def samples(scene: Scene) -> dict[str, str]:
         "alerts:rule": str(scene.alert.rule_id),
         "operations:item": str(scene.item.id),
         "people:person": str(scene.member.id),
+        "access:below": str(cast.member_of("head").id),
+        "access:change": str(scene.member.id),
         "people:standing": str(scene.standing.id),
         "reviews:review": str(scene.review.id),
         "reviews:export_csv": str(scene.review.id),
@@ -32,10 +34,10 @@ def samples(scene: Scene) -> dict[str, str]:
 
 def addresses(scene: Scene, workspace: str) -> dict[str, str]:
     """Every address that is no machine's, by route name, in that workspace."""
-    ids = samples(scene)
+    ids, owner = samples(scene), owner_id_of("rep")
     return {
         route.name: route.address.replace(cast.ACME, workspace)
-        .replace(SAMPLES["external_id"], scene.deal)
+        .replace(SAMPLES["external_id"], owner if route.name.startswith("access:owner") else scene.deal)
         .replace(f"/roles/{SAMPLES['role']}/", f"/roles/{scene.role}/")
         .replace(str(NOBODY), ids.get(route.name, str(NOBODY)))
         for route in routes()
