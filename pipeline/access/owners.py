@@ -101,7 +101,7 @@ def former_holders(owner: Owner) -> list[Former]:
     names = {
         one.id: str(one) for one in members.filter(pk__in={row.member_id for row in rows if row.member_id})
     }
-    sinces = [*(row.valid_until for row in rows[1:]), None]
+    sinces = [*(row.valid_until for row in rows), None][1:]
     found = [
         Former(row.member_id, names.get(row.member_id, "") if row.member_id else "", since, row.valid_until)
         for row, since in zip(rows, sinces, strict=True)

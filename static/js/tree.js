@@ -15,9 +15,6 @@ const mark = (place) => {
   for (const one of document.querySelectorAll(".hub-tree-target")) if (one !== place) one.classList.remove("hub-tree-target");
   place?.classList.add("hub-tree-target");
 };
-const showTop = (isShown) => {
-  for (const top of document.querySelectorAll(".hub-tree-top")) top.hidden = !isShown;
-};
 
 document.addEventListener("dragstart", (event) => {
   dragged = rowOf(event);
@@ -25,8 +22,6 @@ document.addEventListener("dragstart", (event) => {
   event.dataTransfer.effectAllowed = "move";
   event.dataTransfer.setData("text/plain", dragged.dataset.member);
   dragged.classList.add("hub-tree-dragged");
-  // A page that moves while the drag begins would end it.
-  setTimeout(() => showTop(true));
 });
 document.addEventListener("dragover", (event) => {
   const place = placeOf(event);
@@ -47,5 +42,4 @@ document.addEventListener("dragend", () => {
   dragged?.classList.remove("hub-tree-dragged");
   dragged = null;
   mark(null);
-  showTop(false);
 });

@@ -181,7 +181,13 @@ class TestMoving:
         assert manager_of(rep) == head.id
 
     def test_refuses_a_page_that_somebody_overtook(
-        self, admin: Member, head: Member, manager: Member, rep: Member, other_rep: Member, client_of: ClientOf
+        self,
+        admin: Member,
+        head: Member,
+        manager: Member,
+        rep: Member,
+        other_rep: Member,
+        client_of: ClientOf,
     ) -> None:
         with context.tenant_wide(rep.tenant_id):
             reporting_line_set(member=rep, manager=other_rep, acting_user=PLANTER)
