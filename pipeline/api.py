@@ -33,6 +33,9 @@ _FILTERS = [
     OpenApiParameter("close_from", str, description="A date like 2026-03-31."),
     OpenApiParameter("close_to", str),
     OpenApiParameter(
+        "shared", str, enum=["with_me"], description="Only deals that are shared with the member."
+    ),
+    OpenApiParameter(
         "q",
         str,
         description="Beginnings of words of the deal's or the account's name, all of which must be there; or the deal's id. "

@@ -1,331 +1,256 @@
-"""Reporting tree and CRM owners over the API: the reads, services and refusals of the pages, and their previews."""
+"""Shares, and who sees a deal, over the API: the services, rows and refusals of the pages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.urls import URLPattern, path
+from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm_sync.models import Owner
-from crm_sync.owners import owner_assign, owner_follow_email
 from isolation import context
 from isolation.actors import require
+from isolation.clock import StatementNow
 from isolation.errors import InvalidInput, NotFound
-from pages.keyset import rows_of
-from pipeline import permissions
-from pipeline.access.owners import Whose, owner_named, owners_of
-from pipeline.access.preview import Difference, preview, touched_by_move
-from pipeline.views.preview import may_see_preview
-from rbac.api import (
-    CURSOR,
-    PAGE_SIZE,
-    REFUSALS,
-    ProblemBody,
-    WorkspaceAPIView,
-    keyset_response,
-    page_response,
-    paged,
-)
-from rbac.permissions import ACCESS_EXPLAIN
-from rbac.services import ManagerSeen, reporting_line_set
-from rbac.sightings import chain_above
-from rbac.tree import LEVEL_ORDER, Reports, level_of, reports_of
-from tenants.models import Member, RoleCode
-from tenants.permissions import PEOPLE_EDIT, PEOPLE_VIEW
+from pipeline.access.answers import everybody, member_asked, verdict
+from pipeline.selectors import deal_named
+from pipeline.shown_shares import is_over
+from rbac.api import CURSOR, REFUSALS, ProblemBody, WorkspaceAPIView, keyset_response, paged
+from rbac.held import database_now
+from rbac.models import Access, Share, ShareKind
+from rbac.permissions import ACCESS_EXPLAIN, SHARES_EDIT
+from rbac.shared import subject_of
+from rbac.shares import share_end, share_give
+from rbac.sharing import Whose, share_partner, shares_listed
+from tenants.models import Member
 
-_PREVIEW = OpenApiParameter(
-    "preview",
-    bool,
-    description="`true`: change nothing, and answer who would gain and who would lose which deals.",
-)
-_TOP = "top"
+_STATES = {"in_force": True, "ended": False, "any": None}
 
 
-class NodeSerializer(serializers.Serializer[Any]):
-    """A person of the reporting tree."""
+class PersonSerializer(serializers.Serializer[Any]):
+    """A member, by id and name."""
 
     id = serializers.UUIDField()
-    name = serializers.CharField()
-    email = serializers.EmailField()
-    role = serializers.ChoiceField(choices=RoleCode.choices)
-    is_active = serializers.BooleanField()
-    direct_reports = serializers.IntegerField(source="reports.direct")
-    all_reports = serializers.IntegerField(source="reports.total", help_text="With everyone below those.")
+    name = serializers.SerializerMethodField()
+
+    def get_name(self, member: Member) -> str:
+        """The name, or the address of who has none."""
+        return str(member)
 
 
-class DealNamedSerializer(serializers.Serializer[Any]):
-    """A deal by id and name."""
+class ShareSerializer(serializers.Serializer[Any]):
+    """A deal or account that somebody lets somebody else see; `until` null: until it is ended."""
 
-    id = serializers.CharField()
-    name = serializers.CharField()
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=ShareKind.choices)
+    external_id = serializers.CharField(help_text="The CRM id of the deal or account.")
+    name = serializers.CharField(source="label")
+    member = PersonSerializer()
+    with_team = serializers.BooleanField()
+    access = serializers.ChoiceField(choices=Access.choices)
+    since = serializers.DateTimeField(source="valid_from")
+    until = serializers.DateTimeField(source="valid_until", allow_null=True)
+    reason = serializers.CharField()
+    shared_by = serializers.CharField()
+    is_in_force = serializers.SerializerMethodField()
+    ended_at = serializers.DateTimeField(
+        source="revoked_at", allow_null=True, help_text="Where it was ended by hand."
+    )
+    ended_by = serializers.CharField(source="revoked_by")
+    ended_reason = serializers.CharField(source="revoked_reason")
 
-
-class MoneySerializer(serializers.Serializer[Any]):
-    """An amount in minor units of a currency."""
-
-    currency = serializers.CharField()
-    amount_minor = serializers.IntegerField()
-
-
-class DifferenceSerializer(serializers.Serializer[Any]):
-    """What one person would gain or lose."""
-
-    member = serializers.UUIDField()
-    name = serializers.CharField()
-    change = serializers.ChoiceField(choices=["gain", "loss"])
-    open_deals = serializers.IntegerField()
-    closed_deals = serializers.IntegerField()
-    money = MoneySerializer(many=True, help_text="Of the open deals.")
-    largest = DealNamedSerializer(many=True)
-
-
-class ChangeSerializer(serializers.Serializer[Any]):
-    """What was done; with `preview=true` only what it would do to whom."""
-
-    is_preview = serializers.BooleanField()
-    differences = DifferenceSerializer(many=True)
+    def get_is_in_force(self, share: Share) -> bool:
+        """Whether it counts at this moment."""
+        return not is_over(share, getattr(share, "asked_at", None) or database_now())
 
 
-class ManagerRequestSerializer(serializers.Serializer[Any]):
-    """A new manager. With `seen` the change is refused where the manager is another one by now."""
+class ShareRequestSerializer(serializers.Serializer[Any]):
+    """What to share with whom. Times carry their offset; without one they are UTC."""
 
-    manager = serializers.UUIDField(allow_null=True, help_text="Null: reports to nobody.")
-    seen = serializers.UUIDField(required=False, allow_null=True)
-
-
-class OwnerSerializer(serializers.Serializer[Any]):
-    """A CRM owner and whose the deals are."""
-
-    crm = serializers.CharField(source="source")
-    id = serializers.CharField(source="external_id")
-    name = serializers.CharField()
-    email = serializers.CharField()
-    is_active = serializers.BooleanField(help_text="In the CRM.")
-    member = serializers.UUIDField(source="member_id", allow_null=True)
-    origin = serializers.SerializerMethodField()
-
-    def get_origin(self, owner: Owner) -> str:
-        """Why: `email`, `chosen` or `passed_on`."""
-        return owner.holder_origin or "email"
+    kind = serializers.ChoiceField(choices=ShareKind.choices)
+    external_id = serializers.CharField(max_length=40, help_text="The CRM id of the deal or account.")
+    member = serializers.CharField(max_length=254, help_text="Id or e-mail address of the member.")
+    with_team = serializers.BooleanField(default=False, help_text="And with everyone below the member.")
+    access = serializers.ChoiceField(choices=Access.choices, default=Access.VIEW)
+    until = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Default: until it is ended."
+    )
+    reason = serializers.CharField(max_length=300)
 
 
-class OwnerRequestSerializer(serializers.Serializer[Any]):
-    """Whose the deals shall be; or `follow_email`, alone."""
+class ShareEndSerializer(serializers.Serializer[Any]):
+    """Why a share ends."""
 
-    member = serializers.UUIDField(required=False, allow_null=True, help_text="Null: nobody's.")
-    follow_email = serializers.BooleanField(default=False)
-
-
-class _AccessView(WorkspaceAPIView):
-    def member(self, member_id: UUID | None, field: str = "") -> Member | None:
-        """The member of that id; None for None. Raises: InvalidInput about ``field``, NotFound where none is named."""
-        if member_id is None:
-            return None
-        members = Member.objects.select_related("tenant").filter(tenant_id=self.workspace.tenant.id)
-        found: Member | None = members.filter(pk=member_id).first()
-        if found is None and field:
-            raise InvalidInput(
-                field=field, problem="There is no member of that id here. Name one of this workspace."
-            )
-        if found is None:
-            raise NotFound(what="member of that id")
-        return found
-
-    def done(
-        self, request: Request, change: Callable[[], object], members: Callable[[], set[UUID]]
-    ) -> Response:
-        """Carry ``change`` out, or only answer what it would do. Raises: Forbidden, InvalidInput, what the change refuses with."""
-        if not _is_preview(request):
-            change()
-            return Response({"is_preview": False, "differences": []})
-        actor, tenant_id = self.workspace.actor, self.workspace.tenant.id
-        for code in (ACCESS_EXPLAIN, permissions.VIEW):
-            require(actor, code, tenant_id)
-        if not may_see_preview(actor, tenant_id):
-            problem = "A preview names deals of everybody: it is for those who see every deal of the workspace. Leave it out."
-            raise InvalidInput(field="preview", problem=problem)
-        with context.tenant_wide(tenant_id):
-            found = preview(tenant_id, change, members=members())
-        return Response({"is_preview": True, "differences": [_difference(one) for one in found.differences]})
+    reason = serializers.CharField(max_length=300)
 
 
-def _is_preview(request: Request) -> bool:
-    given = request.query_params.get("preview", "false")
-    if given not in ("true", "false"):
-        raise InvalidInput(
-            field="preview", problem=f"“{given[:40]}” is neither true nor false. Use one of the two."
-        )
-    return given == "true"
+class SharesView(WorkspaceAPIView):
+    """Shares that concern the member."""
 
-
-def _difference(one: Difference) -> dict[str, Any]:
-    return {
-        "member": one.member.id, "name": str(one.member), "change": "gain" if one.is_gain else "loss",
-        "open_deals": one.open_deals, "closed_deals": one.closed_deals,
-        "money": [{"currency": currency, "amount_minor": minor} for currency, minor in one.money],
-        "largest": [{"id": external_id, "name": name} for external_id, name in one.sample],
-    }  # fmt: skip
-
-
-class TreeView(_AccessView):
-    """The reporting tree, a level at a time."""
-
-    permission: ClassVar = PEOPLE_VIEW
+    permission: ClassVar = "pipeline.view"
+    write_permission: ClassVar = SHARES_EDIT
 
     @extend_schema(
-        operation_id="tree_level",
+        operation_id="shares_list",
         parameters=[
-            CURSOR, OpenApiParameter("manager", str, description="A member's id, or `top` (default): who reports to nobody.")
+            CURSOR,
+            OpenApiParameter("whose", str, enum=[one.value for one in Whose], description="Default: with_me. `all` is for who sees every deal."),
+            OpenApiParameter("state", str, enum=list(_STATES), description="Default: in_force."),
+            OpenApiParameter("q", str, description="Part of a deal's, an account's or a person's name."),
         ],
-        responses={200: paged(NodeSerializer), **REFUSALS},
+        responses={200: paged(ShareSerializer), **REFUSALS},
     )  # fmt: skip
     def get(self, request: Request, tenant: str) -> Response:
-        """Those who report directly to one person, 50 at a time."""
-        tenant_id = self.workspace.tenant.id
-        leader = self.member(_leader_id(request.query_params.get("manager", _TOP)), "manager")
-        page = rows_of(
-            level_of(tenant_id, leader.id if leader else None), order=LEVEL_ORDER,
-            cursor=request.query_params.get("cursor", ""), size=PAGE_SIZE,
-        )  # fmt: skip
-        rows = _with_reports(tenant_id, page.rows)
-        return page_response(request, NodeSerializer, rows, next_=page.next, previous=page.previous)
-
-
-def _leader_id(text: str) -> UUID | None:
-    if text == _TOP:
-        return None
-    try:
-        return UUID(text)
-    except ValueError as error:
-        problem = f"“{text[:40]}” is no member's id. Use one, or “{_TOP}”."
-        raise InvalidInput(field="manager", problem=problem) from error
-
-
-def _with_reports(tenant_id: int, people: Sequence[Member]) -> list[dict[str, Any]]:
-    reports = reports_of(tenant_id, [one.id for one in people])
-    return [
-        {
-            "id": one.id, "name": one.name, "email": one.email, "role": one.role, "is_active": one.is_active,
-            "reports": reports.get(one.id, Reports()),
-        }
-        for one in people
-    ]  # fmt: skip
-
-
-class ManagerView(_AccessView):
-    """To whom a member reports."""
-
-    permission: ClassVar = PEOPLE_EDIT
-    write_permission: ClassVar = PEOPLE_EDIT
-
-    @extend_schema(
-        operation_id="manager_set",
-        parameters=[_PREVIEW],
-        request=ManagerRequestSerializer,
-        responses={200: ChangeSerializer, 409: ProblemBody, **REFUSALS},
-    )
-    def put(self, request: Request, tenant: str, member_id: UUID) -> Response:
-        """Put the member, with everyone below, under another manager."""
-        member = self.member(member_id)
-        assert member is not None
-        asked = ManagerRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        manager = self.member(asked.validated_data["manager"], "manager")
-        seen = ManagerSeen(asked.validated_data["seen"]) if "seen" in asked.validated_data else None
-        return self.done(
-            request,
-            lambda: reporting_line_set(
-                member=member, manager=manager, seen=seen, acting_user=self.workspace.actor
-            ),
-            lambda: touched_by_move(member, [manager]),
-        )
-
-
-class OwnersView(_AccessView):
-    """The CRM owners whose rows the member sees."""
-
-    permission: ClassVar = PEOPLE_VIEW
-
-    @extend_schema(
-        operation_id="owners_list",
-        parameters=[CURSOR, OpenApiParameter("q", str), OpenApiParameter("whose", str, enum=Whose.values)],
-        responses={200: paged(OwnerSerializer), **REFUSALS},
-    )
-    def get(self, request: Request, tenant: str) -> Response:
-        """A page of CRM owners by name, 50 at a time."""
-        search, whose = request.query_params.get("q", ""), request.query_params.get("whose", "")
+        """A page of shares, newest first, 50 at a time."""
+        actor = self.workspace.actor
+        allowed = [one for one in Whose if one is not Whose.ALL or actor.owner_ids is None]
+        whose = _one_of(request, "whose", [one.value for one in allowed], Whose.WITH_ME.value)
+        state = _one_of(request, "state", list(_STATES), "in_force")
+        search = str(request.query_params.get("q", ""))
         if "\x00" in search or len(search) > 200:
             raise InvalidInput(field="q", problem="Search for at most 200 plain characters.")
-        if whose and whose not in Whose.values:
-            problem = f"“{whose[:40]}” is none of {', '.join(Whose.values)}. Use one of these."
-            raise InvalidInput(field="whose", problem=problem)
-        found = owners_of(self.workspace.tenant.id, search=search, whose=whose)
-        return keyset_response(request, OwnerSerializer, found, ["label", "id"])
-
-
-class OwnerView(_AccessView):
-    """One CRM owner."""
-
-    permission: ClassVar = PEOPLE_VIEW
-    write_permission: ClassVar = PEOPLE_EDIT
-
-    @extend_schema(operation_id="owners_get", responses={200: OwnerSerializer, **REFUSALS})
-    def get(self, request: Request, tenant: str, source: str, external_id: str) -> Response:
-        """Whose the owner's deals are."""
-        return Response(OwnerSerializer(self._owner(source, external_id)).data)
+        assert actor.member_id is not None
+        shares = shares_listed(
+            self.workspace.tenant.id, whose=Whose(whose), member_id=actor.member_id, search=search,
+            is_in_force=_STATES[state],
+        )  # fmt: skip
+        shares = shares.annotate(asked_at=StatementNow())
+        return keyset_response(request, ShareSerializer, shares, ["-valid_from", "-id"])
 
     @extend_schema(
-        operation_id="owners_assign",
-        parameters=[_PREVIEW],
-        request=OwnerRequestSerializer,
-        responses={200: ChangeSerializer, 409: ProblemBody, **REFUSALS},
+        operation_id="shares_create",
+        request=ShareRequestSerializer,
+        responses={201: ShareSerializer, 409: ProblemBody, **REFUSALS},
     )
-    def put(self, request: Request, tenant: str, source: str, external_id: str) -> Response:
-        """Say whose the owner's deals are, or let the e-mail say it again."""
-        owner = self._owner(source, external_id)
-        asked = OwnerRequestSerializer(data=request.data)
+    def post(self, request: Request, tenant: str) -> Response:
+        """Share a deal or an account that one may change."""
+        asked = ShareRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        given, actor = asked.validated_data, self.workspace.actor
-        if ("member" in given) is given["follow_email"]:
-            problem = (
-                "Say whose the deals shall be (a member's id, or null), or set follow_email: one of the two."
-            )
-            raise InvalidInput(field="member", problem=problem)
-        member = self.member(given.get("member"), "member")
-        if given["follow_email"]:
-            return self.done(
-                request, lambda: owner_follow_email(owner=owner, acting_user=actor), self._everybody
-            )
-        return self.done(
-            request,
-            lambda: owner_assign(owner=owner, member=member, acting_user=actor),
-            lambda: self._above(owner, member),
+        given, own, actor = asked.validated_data, self.workspace.tenant, self.workspace.actor
+        kind = ShareKind(given["kind"])
+        subject = subject_of(own.id, kind, given["external_id"])
+        if subject is None:
+            raise NotFound(what=f"{kind.label.lower()} of yours", field="external_id")
+        share = share_give(
+            tenant=own, subject=subject, member=share_partner(own, given["member"], subject, actor),
+            access=Access(given["access"]), with_team=given["with_team"], until=given.get("until"),
+            reason=given["reason"], acting_user=actor,
+        )  # fmt: skip
+        return Response(ShareSerializer(share).data, status=201)
+
+
+def _one_of(request: Request, name: str, allowed: list[str], default: str) -> str:
+    value = str(request.query_params.get(name) or default)
+    if value not in allowed:
+        raise InvalidInput(
+            field=name,
+            problem=f"“{value[:40]}” cannot be asked for here. Use one of: {', '.join(allowed)}.",
         )
+    return value
 
-    def _owner(self, source: str, external_id: str) -> Owner:
-        found = owner_named(self.workspace.tenant.id, source, external_id)
-        if found is None:
-            raise NotFound(what="CRM owner of that id")
-        return found
 
-    def _everybody(self) -> set[UUID]:
-        members = Member.objects.filter(tenant_id=self.workspace.tenant.id)
-        return set(members.values_list("id", flat=True))
+class ShareEndView(WorkspaceAPIView):
+    """The end of a share."""
 
-    def _above(self, owner: Owner, member: Member | None) -> set[UUID]:
-        places = {one for one in (owner.member_id, member.id if member else None) if one}
-        return {one for place in places for one in chain_above(self.workspace.tenant.id, place)}
+    permission: ClassVar = SHARES_EDIT
+    write_permission: ClassVar = SHARES_EDIT
+
+    @extend_schema(
+        operation_id="shares_end",
+        request=ShareEndSerializer,
+        responses={200: ShareSerializer, 409: ProblemBody, **REFUSALS},
+    )
+    def post(self, request: Request, tenant: str, share_id: UUID) -> Response:
+        """End the share at once."""
+        own = self.workspace.tenant
+        if not Share.objects.filter(tenant_id=own.id, pk=share_id).exists():
+            raise NotFound(what="share of that id")
+        asked = ShareEndSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        share = share_end(
+            tenant_id=own.id, share_id=share_id, reason=asked.validated_data["reason"],
+            acting_user=self.workspace.actor,
+        )  # fmt: skip
+        return Response(ShareSerializer(share).data)
+
+
+class SeenSerializer(serializers.Serializer[Any]):
+    """Somebody who sees or saw the deal, and why."""
+
+    member = PersonSerializer()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class VerdictSerializer(SeenSerializer):
+    """The answer about one member; `may_edit` is null for the past, of which `missing` is not told either."""
+
+    sees = serializers.BooleanField()
+    may_edit = serializers.BooleanField(allow_null=True)
+    sentence = serializers.CharField()
+    missing = serializers.ListField(child=serializers.CharField())
+
+
+class AccessSerializer(serializers.Serializer[Any]):
+    """Who sees a deal: `verdict` where one member was asked about, else `seen_by`."""
+
+    at = serializers.DateTimeField(allow_null=True, help_text="Null: now.")
+    verdict = VerdictSerializer(allow_null=True)
+    seen_by = SeenSerializer(many=True, allow_null=True)
+    remark = serializers.CharField(help_text="Why there may be nobody; empty otherwise.")
+
+
+class DealAccessView(WorkspaceAPIView):
+    """Who sees one deal, and why."""
+
+    permission: ClassVar = "pipeline.view"
+
+    @extend_schema(
+        operation_id="deals_access",
+        parameters=[
+            OpenApiParameter("member", str, description="Id or e-mail address; everybody may ask about themselves. Default: everybody."),
+            OpenApiParameter("at", str, description="An instant with its offset, such as 2026-03-03T12:00:00Z. Default: now."),
+        ],
+        responses={200: AccessSerializer, **REFUSALS},
+    )  # fmt: skip
+    def get(self, request: Request, tenant: str, external_id: str) -> Response:
+        """One member's answer with its reasons, or everybody who sees the deal; now or in the past."""
+        own, actor = self.workspace.tenant, self.workspace.actor
+        name = str(request.query_params.get("member", "")).strip()
+        is_about_self = name.lower() in (str(actor.member_id), self.workspace.member.email.lower())
+        if not is_about_self:
+            require(actor, ACCESS_EXPLAIN, own.id)
+        deal = deal_named(own.id, external_id)
+        at = _instant(str(request.query_params.get("at", "")))
+        body: dict[str, Any] = {"at": at, "verdict": None, "seen_by": None, "remark": ""}
+        with context.tenant_wide(own.id):
+            if name:
+                body["verdict"] = verdict(deal, member_asked(own, name), at)
+            else:
+                found = everybody(deal, at)
+                body |= {"seen_by": found.seen, "remark": found.remark}
+            return Response(AccessSerializer(body).data)
+
+
+def _instant(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        found = parse_datetime(text.replace(" ", "+"))  # a plus that was not escaped arrives as a space
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        problem = f"“{text[:40]}” is no instant. Write it with its offset, such as 2026-03-03T12:00:00Z."
+        raise InvalidInput(field="at", problem=problem)
+    return found
 
 
 urlpatterns: list[URLPattern] = [
-    path("tree/", TreeView.as_view(), name="api_tree"),
-    path("members/<uuid:member_id>/manager/", ManagerView.as_view(), name="api_manager"),
-    path("owners/", OwnersView.as_view(), name="api_owners"),
-    path("owners/<slug:source>/<str:external_id>/", OwnerView.as_view(), name="api_owner"),
+    path("deals/<str:external_id>/access/", DealAccessView.as_view(), name="api_deal_access"),
+    path("shares/", SharesView.as_view(), name="api_shares"),
+    path("shares/<uuid:share_id>/end/", ShareEndView.as_view(), name="api_share_end"),
 ]

@@ -22,3 +22,23 @@ class DealsExported(AuditEvent):
     personal: ClassVar = frozenset({"filters"})
 
     filters: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessListExported(AuditEvent):
+    code: ClassVar = "pipeline.access_list_exported"
+    target_kind: ClassVar = "deal"
+    sentence: ClassVar = "The list of who sees {target_label} was exported, as of {as_of}"
+    personal: ClassVar = frozenset()
+
+    as_of: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharesExported(AuditEvent):
+    code: ClassVar = "pipeline.shares_exported"
+    target_kind: ClassVar = "shares"
+    sentence: ClassVar = "Shares were exported: {filters}"
+    personal: ClassVar = frozenset({"filters"})
+
+    filters: str

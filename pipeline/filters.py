@@ -59,6 +59,7 @@ class DealFilters:
     close_from: date | None = None
     close_to: date | None = None
     state: DealState = DealState.OPEN
+    is_shared: bool = False
     search: str = ""
     sort: SortKey = SortKey.CLOSE_ON
     is_descending: bool = False
@@ -152,6 +153,7 @@ def parse(parameters: Parameters, facts: FilterFacts) -> ParsedFilters:
         close_from=read.one("close_from", _day),
         close_to=read.one("close_to", _day),
         state=read.one("state", lambda value: _one_of(DealState, value, "state")) or DealState.OPEN,
+        is_shared=read.one("shared", _yes) or False,
         search=read.one("q", _search) or "",
         sort=sort or SortKey.CLOSE_ON,
         is_descending=sort is not None and read.text("sort").startswith("-"),
@@ -239,6 +241,12 @@ def _day(value: str) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         raise _Refused(f"“{value[:60]}” is not a date. Use one like 2026-03-31.") from None
+
+
+def _yes(value: str) -> bool:
+    if value not in ("", "with_me"):
+        raise _Refused(f"“{value[:60]}” is not known here. Use with_me, or leave it out.")
+    return bool(value)
 
 
 def _search(value: str) -> str:

@@ -40,6 +40,7 @@ class DealRow:
     is_closed: bool
     is_won: bool
     next_step: str
+    owner_id: int | None
     owner_external_id: str
     owner_name: str | None
     owner_email: str | None
@@ -57,7 +58,7 @@ class DealRow:
         return value
 
 
-_OWNER_FIELDS = {"owner_name": "w.name", "owner_email": "w.email"}
+_OWNER_FIELDS = {"owner_name": "w.name AS owner_name", "owner_email": "w.email AS owner_email"}
 _HEALTH_FIELDS = {
     "score",
     "band",
@@ -113,6 +114,7 @@ class DealQuery:
         if filters.state in _STATES:
             yield _STATES[filters.state]
         yield from self._one_owner()
+        yield from self._shared()
         for name, column, values in (
             ("owners", "o.owner_id", filters.owners if len(filters.owners) > 1 else ()),
             ("stages", "o.stage", filters.stages),
@@ -145,6 +147,11 @@ class DealQuery:
         if len(self.filters.owners) == 1:
             self.values["owner"] = self.filters.owners[0]
             yield "o.owner_id = %(owner)s"
+
+    def _shared(self) -> Iterator[str]:
+        if self.filters.is_shared:
+            self.values["shared"] = list(context.current().shares.deal)
+            yield "o.id = ANY (%(shared)s)"
 
     def _search(self) -> Iterator[str]:
         if self.filters.words:

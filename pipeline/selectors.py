@@ -18,6 +18,7 @@ from pipeline import cursors
 from pipeline.cursors import Cursor
 from pipeline.filters import DealFilters, FilterFacts, Parameters, ParsedFilters, parse
 from pipeline.listing import DealQuery, DealRow
+from pipeline.listing_shared import deal_query
 from pipeline.models import Band, BuildState, DatasetBuild, DealHealth, RecentChange
 from rbac.redaction.reading import Redactor
 from tenants.models import Crm
@@ -60,7 +61,7 @@ def deals_visible(
     filters: DealFilters, *, tenant_id: int, cursor: str = "", size: int = PAGE_SIZE, is_counted: bool = True
 ) -> DealPage:
     """One page of the deals that the reader sees. Raises: InvalidInput for a bad cursor; SearchTooSlow."""
-    query = DealQuery(tenant_id, filters)
+    query = deal_query(tenant_id, filters)
     at = cursors.decode(cursor, filters) if cursor else None
     rows = query.fetch(limit=size + 1, cursor=at)
     if at is not None and at.is_backward and len(rows) <= size:
@@ -100,7 +101,7 @@ def _count(query: DealQuery, rows: Sequence[DealRow], most: int, *, is_whole: bo
 def deals_streamed(filters: DealFilters, *, actor: Actor, tenant_id: int) -> Iterator[DealRow]:
     """Every deal of the list, for an export: one transaction of its own, from the first row to the last."""
     with context.of_actor(actor, tenant_id):
-        yield from DealQuery(tenant_id, filters).stream()
+        yield from deal_query(tenant_id, filters).stream()
 
 
 # Where filters' values come from

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from alerts import evaluation
 from audit.services import record
-from crm_sync.models import SyncRun
+from crm_sync.models import Opportunity, SyncRun
 from crm_sync.selectors import touched_deal_ids
 from isolation import context, jobs
 from isolation.actors import Actor, require
@@ -23,8 +23,9 @@ from isolation.locks import lock_until_commit
 from pipeline import permissions
 from pipeline.datasets import BuildCounts, BuildScope, Dataset, all_datasets
 from pipeline.errors import BuildFailed, DatasetUnknown
-from pipeline.events import DatasetRebuildRequested, DealsExported
+from pipeline.events import AccessListExported, DatasetRebuildRequested, DealsExported, SharesExported
 from pipeline.models import BuildKind, BuildState, DatasetBuild
+from rbac.permissions import ACCESS_EXPLAIN
 from tenants.models import Tenant
 from tenants.selectors import settings_of, tenant_locked
 
@@ -250,3 +251,21 @@ def deals_export_record(*, tenant_id: int, filters: str, acting_user: Actor) -> 
     """Record that a list of deals leaves the program, before the first row does. Raises: Forbidden."""
     require(acting_user, permissions.EXPORT, tenant_id)
     record(DealsExported(target_label="deals", filters=filters), acting_user=acting_user, tenant_id=tenant_id)
+
+
+def access_export_record(*, deal: Opportunity, at: datetime | None, acting_user: Actor) -> None:
+    """Record that the list of who sees a deal leaves the program. Raises: Forbidden."""
+    require(acting_user, ACCESS_EXPLAIN, deal.tenant_id)
+    require(acting_user, permissions.EXPORT, deal.tenant_id)
+    event = AccessListExported(
+        target_id=deal.external_id, target_label=deal.name, as_of=at.isoformat() if at else "now"
+    )
+    record(event, acting_user=acting_user, tenant_id=deal.tenant_id)
+
+
+def shares_export_record(*, tenant_id: int, filters: str, acting_user: Actor) -> None:
+    """Record that a list of shares leaves the program. Raises: Forbidden."""
+    require(acting_user, permissions.EXPORT, tenant_id)
+    record(
+        SharesExported(target_label="shares", filters=filters), acting_user=acting_user, tenant_id=tenant_id
+    )

@@ -32,6 +32,7 @@ _DESK = "queue/"
 _WORKSPACE = (
     _Place("Home", "", "home", "pipeline.view"),
     _Place("Deals", "deals/", "briefcase", "pipeline.view"),
+    _Place("Shares", "shares/", "share", "pipeline.view"),
     _Place("Alerts", "alerts/", "bell", "alerts.view"),
     _Place("Queue", _DESK, "list", "ops.priority_queue.view"),
     _Place("CRM sync", "settings/crm/", "refresh", "crm.view", "Workspace"),

@@ -10,6 +10,7 @@ import alerts.api
 import crm_sync.api
 import pipeline.api
 import pipeline.api_access
+import pipeline.api_tree
 import rbac.api_roles
 import rbac.review.api
 from crm_sync import webhooks
@@ -56,6 +57,7 @@ _workspace: Routes = [
 ]
 _workspace_api: Routes = [
     *pipeline.api.urlpatterns,
+    *pipeline.api_tree.urlpatterns,
     *crm_sync.api.urlpatterns,
     *alerts.api.urlpatterns,
     *rbac.api_roles.urlpatterns,

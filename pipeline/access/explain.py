@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
-from django.utils.functional import cached_property
-
-from crm_sync.models import Opportunity, Owner
+from crm_sync.models import Opportunity
 from isolation import context
 from isolation.actors import Actor
-from pages.templatetags.formats import local_time
-from pipeline.access.reasons import Reason, Standing, Through, standing
-from rbac.models import Sight
+from pipeline.access.reasons import Reason, standing
+from pipeline.access.words import TO_READER, Words
 from rbac.permissions import SHARES_EDIT
 from rbac.selectors import actor_of
-from rbac.sightings import chain_above
 from tenants.models import Member
 
 
@@ -77,92 +72,10 @@ def _edit_missing(found: Iterable[Reason]) -> str:
     return "It is shared to be seen only; a share with “view and edit” would let it be changed."
 
 
-class Words:
-    """Says reasons with people's names; asks for the names once, and only where there is something to say."""
-
-    def __init__(self, deal: Opportunity, decided: Standing) -> None:
-        self._deal, self._decided = deal, decided
-
-    @cached_property
-    def _names(self) -> dict[UUID, str]:
-        named = {*self._decided.chain, *(share.member_id for share in self._decided.shares)}
-        members = Member.objects.filter(tenant_id=self._deal.tenant_id, pk__in=named)
-        return {member.id: str(member) for member in members}
-
-    @cached_property
-    def _owner(self) -> str:
-        owners = Owner.objects.filter(tenant_id=self._deal.tenant_id, pk=self._decided.owner_id)
-        found: Owner | None = owners.first()
-        return found.name if found else ""
-
-    @cached_property
-    def _zone(self) -> str:
-        return str(self._deal.tenant.timezone)
-
-    def reason(self, reason: Reason) -> str:
-        """One reason, in one sentence."""
-        match reason.through:
-            case Through.OWN:
-                return f"The deal is their own: its CRM owner {self._owner} is {self._name(self._decided.holder_id)}."
-            case Through.TREE:
-                return f"{self._climb(reason.path)}; a manager's role shows the team's deals."
-            case Through.EVERYTHING:
-                return "A role of theirs shows every deal of the workspace."
-            case Through.SHARE:
-                return self._shared(reason)
-
-    def _name(self, member_id: UUID | None) -> str:
-        return self._names.get(member_id, "somebody") if member_id else "nobody"
-
-    def _climb(self, path: Sequence[UUID]) -> str:
-        holder, *above = map(self._name, path)
-        return ", who reports to ".join([f"The deal is {holder}'s", *above])
-
-    def _shared(self, reason: Reason) -> str:
-        share = reason.share
-        assert share is not None
-        what = "Its account" if share.kind == "account" else "It"
-        to = f"the team of {self._name(share.member_id)}" if reason.path else "them"
-        end = f"until {local_time(share.until, self._zone)}" if share.until else "without an end"
-        return f"{what} is shared with {to} by {share.shared_by} ({share.access.label.lower()}), {end}."
-
-    def missing(self, member: Member) -> Iterator[str]:
-        """What would show the deal to who does not see it, the nearest first."""
-        if not member.is_active:
-            yield f"{member} is deactivated: nobody lets them in."
-            return
-        yield from self._ended(member)
-        yield from self._missing_edge(member)
-        yield "A share of the deal, or a role that shows every deal, would show it."
-
-    def _ended(self, member: Member) -> Iterator[str]:
-        mine = (
-            share for share in self._decided.shares if share.member_id == member.id and not share.is_in_force
-        )
-        for share in mine:
-            ends = [end for end in (share.until, share.revoked_at) if end is not None]
-            if ends:
-                yield f"It was shared with them until {local_time(min(ends), self._zone)}."
-                return
-
-    def _missing_edge(self, member: Member) -> Iterator[str]:
-        decided = self._decided
-        if decided.owner_id is None:
-            yield "The deal has no owner that the CRM names; only roles that show every deal see it."
-        elif decided.holder_id is None:
-            yield f"Nobody here is its CRM owner {self._owner}: say on the page of CRM owners whose deals those are."
-        elif decided.sights[member.id] is Sight.OWN and member.id in decided.chain:
-            yield f"{self._climb(decided.chain[: decided.chain.index(member.id) + 1])}, but no role of theirs shows the team's deals."
-        elif decided.sights[member.id] is Sight.TEAM:
-            yield self._nearest_edge(member)
-        else:
-            yield f"The deal is {self._name(decided.holder_id)}'s, and their role shows own deals only."
-
-    def _nearest_edge(self, member: Member) -> str:
-        """The one line that is missing between the deal's member and a manager elsewhere in the tree."""
-        mine = chain_above(self._deal.tenant_id, member.id)
-        if self._decided.holder_id in mine:
-            return f"The deal is {self._name(self._decided.holder_id)}'s, to whom they report: a manager's deals are not the team's."
-        # Up to where both chains meet, or to the top where they do not: whoever is highest there could report to the member.
-        apart = [one for one in self._decided.chain if one not in mine]
-        return f"{self._climb(apart)}. If {self._name(apart[-1])} reported to them, they would see it."
+def own_reasons(deal: Opportunity, member: Member) -> str:
+    """Why ``member``, who reads this, sees ``deal``: one sentence, "" where they do not. Opens a tenant-wide context."""
+    with context.tenant_wide(deal.tenant_id):
+        decided = standing(deal, members=[member.id])
+        words = Words(deal, decided, voice=TO_READER, reader=member.id)
+        said = [words.reason(reason) for reason in decided.reasons(member.id)]
+    return f"You see this deal because {', and because '.join(said)}." if said else ""

@@ -15,11 +15,16 @@ from crm_sync.personal import CRM_CONTACTS
 from pages.objects import Badge, Crumb, Definition, Page, Score, TimelineEntry
 from pages.templatetags.formats import count, day, local_date, local_time, money
 from pipeline import permissions
+from pipeline.access.explain import own_reasons
 from pipeline.explain import score_of
 from pipeline.selectors import CHILDREN_SHOWN, DealActivity, DealContact, DealDetail, deal_detail
-from pipeline.views.deals import LOST, WON, deals_url
+from pipeline.shown_shares import SentShare, SharingCard, sharing_card, subject_url
+from pipeline.views.deals import LOST, WON, deal_url, deals_url
+from rbac.models import ShareKind
+from rbac.permissions import ACCESS_EXPLAIN
 from rbac.redaction.reading import Door, reading
 from rbac.requests import WorkspaceRequest, workspace_view
+from rbac.shared import Subject
 from tenants.selectors import settings_of
 
 
@@ -46,12 +51,20 @@ class DealDetailPage(Page):
     history: Sequence[TimelineEntry]
     activities: Sequence[TimelineEntry]
     contacts: Sequence[ContactLine]
+    own_reasons: str
+    access_url: str
+    sharing: SharingCard
 
 
 @workspace_view(permissions.VIEW)
 @require_GET
 def deal(request: WorkspaceRequest, external_id: str) -> HttpResponse:
     """``/w/<tenant>/deals/<external_id>/``. Raises: NotFound."""
+    return deal_shown(request, external_id)
+
+
+def deal_shown(request: WorkspaceRequest, external_id: str, sent: SentShare | None = None) -> HttpResponse:
+    """The deal's page, with a share form that came back. Raises: NotFound."""
     tenant = request.workspace.tenant
     actor = request.workspace.actor
     with reading(CRM_CONTACTS, acting_user=actor, tenant_id=tenant.id, door=Door.of(request)) as redactor:
@@ -67,12 +80,27 @@ def deal(request: WorkspaceRequest, external_id: str) -> HttpResponse:
         if found.deal.is_closed
         else "The next build scores this deal.",
         flags=list(_flags(found)),
-        facts=_facts(found, tenant.timezone),
+        facts=_facts(found, tenant.timezone, tenant.slug),
         history=_history(found.history, found.deal.currency, tenant.timezone),
         activities=[_activity(activity) for activity in found.activities],
         contacts=[_contact(contact) for contact in found.contacts],
+        own_reasons=own_reasons(found.deal, request.workspace.member),
+        access_url=f"{deal_url(tenant.slug, external_id)}access/"
+        if request.workspace.may(ACCESS_EXPLAIN)
+        else "",
+        sharing=sharing_card(request.workspace, _subject(found), sent),
     )
-    return TemplateResponse(request, "pipeline/deal.html", {"page": page, "most": CHILDREN_SHOWN})
+    return TemplateResponse(
+        request,
+        "pipeline/deal.html",
+        {"page": page, "most": CHILDREN_SHOWN},
+        status=sent.status if sent else 200,
+    )
+
+
+def _subject(found: DealDetail) -> Subject:
+    deal = found.deal
+    return Subject(ShareKind.DEAL, deal.source, deal.external_id, deal.name, deal.id, deal.owner_id)
 
 
 def _lead(found: DealDetail) -> str:
@@ -103,13 +131,14 @@ def _flags(found: DealDetail) -> Iterator[Badge]:
             )
 
 
-def _facts(found: DealDetail, zone: str) -> list[Definition]:
-    deal = found.deal
+def _facts(found: DealDetail, zone: str, slug: str) -> list[Definition]:
+    deal, account = found.deal, found.account
+    account_page = subject_url(slug, ShareKind.ACCOUNT, account.external_id) if account else ""
     probability = "–" if deal.probability_percent is None else f"{deal.probability_percent} %"
     return [
         Definition("Owner", found.owner.name if found.owner else "No owner"),
-        Definition("Account", deal.account_name or "–"),
-        Definition("Industry", found.account.industry if found.account else "–"),
+        Definition("Account", deal.account_name or "–", account_page if deal.account_name else ""),
+        Definition("Industry", account.industry if account else "–"),
         Definition("Stage", deal.stage),
         Definition("Amount", money(deal.amount_minor, deal.currency)),
         Definition("Probability", probability),

@@ -14,6 +14,8 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET
 
 from crm_sync.personal import CRM_CONTACTS
+from isolation import context
+from isolation.context import Context
 from isolation.errors import InvalidInput
 from pages.keyset import PARAMETER
 from pages.objects import HEALTH_BADGES, Badge, Column, EmptyState, ListPage, SortDirection, Table, Tone
@@ -74,10 +76,11 @@ class DealLine:
     band: str
     tone: Tone
     silence: str
+    is_shared: bool
 
 
-def line_of(row: DealRow, slug: str) -> DealLine:
-    """The row in the reader's words."""
+def line_of(row: DealRow, slug: str, seen: Context) -> DealLine:
+    """The row in the reader's words, who sees ``seen``."""
     scored = row.score is not None and not row.is_closed
     ended = WON if row.is_won else LOST
     badge = HEALTH_BADGES[row.band] if scored and row.band else ended if row.is_closed else UNSCORED
@@ -95,6 +98,7 @@ def line_of(row: DealRow, slug: str) -> DealLine:
         band=badge.label,
         tone=badge.tone,
         silence=count(row.days_since_activity or 0, "day") if row.is_stale_warning else "",
+        is_shared=row.id in seen.shares.deal and row.owner_id not in seen.owner_ids,
     )
 
 
@@ -142,11 +146,11 @@ _ORDERS = {
 
 
 def _table(found: DealPage, parsed: ParsedFilters, address: Address, workspace: Workspace) -> Table[DealLine]:
-    may_export = workspace.may(permissions.EXPORT) and not parsed.errors
+    may_export, seen = workspace.may(permissions.EXPORT) and not parsed.errors, context.current()
     return Table(
         caption="Deals",
         columns=[_column(label, key, align, parsed.filters, address) for label, key, align in COLUMNS],
-        rows=[line_of(row, workspace.tenant.slug) for row in found.rows],
+        rows=[line_of(row, workspace.tenant.slug, seen) for row in found.rows],
         row_template="pipeline/_deal_row.html",
         count_label=_count_label(found),
         next_url=address.url(**{PARAMETER: found.next_cursor}) if found.next_cursor else "",

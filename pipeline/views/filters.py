@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
+from isolation import context
 from pages.keyset import PARAMETER
 from pages.objects import HEALTH_BADGES, Chip, Choice, FieldKind, FilterField, Filters, HiddenField
 from pipeline.filters import DealState, Hygiene, ParsedFilters
@@ -22,6 +23,7 @@ STATE_LABELS = {
     DealState.LOST: "Lost",
     DealState.ALL: "Open and closed",
 }
+SHARED_LABEL = "Shared with me"
 HYGIENE_LABELS = {
     Hygiene.STALE: "Stale",
     Hygiene.STALE_CRITICAL: "Very stale",
@@ -33,7 +35,7 @@ _PLAIN: tuple[tuple[str, str, FieldKind], ...] = (
     ("close_from", "Closes from", "date"),
     ("close_to", "Closes until", "date"),
 )
-_NAMES = ("q", "owner", "stage", "band", "hygiene", "state", *(name for name, _, _ in _PLAIN))
+_NAMES = ("q", "owner", "stage", "band", "hygiene", "state", "shared", *(name for name, _, _ in _PLAIN))
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def filter_form(parsed: ParsedFilters, address: Address, *, tenant_id: int) -> F
             "hygiene", "Hygiene", [(flag.value, HYGIENE_LABELS[flag]) for flag in Hygiene], parsed, address
         ),
         _state(parsed, address),
+        *_shared(parsed),
         *(_plain(name, label, kind, parsed, address) for name, label, kind in _PLAIN),
     ]
     sort = str(address.query.get("sort") or "")
@@ -134,6 +137,15 @@ def _state(parsed: ParsedFilters, address: Address) -> FilterField:
     )
 
 
+def _shared(parsed: ParsedFilters) -> Iterator[FilterField]:
+    """Only for those with whom anything is shared, or who asked for it."""
+    asked = parsed.filters.is_shared
+    if asked or "shared" in parsed.errors or context.current().shares:
+        choices = [Choice("", "Own and shared", not asked), Choice("with_me", SHARED_LABEL, asked)]
+        value = "with_me" if asked else ""
+        yield FilterField("shared", "Shares", "select", value, choices, errors=_errors(parsed, "shared"))
+
+
 def _plain(name: str, label: str, kind: FieldKind, parsed: ParsedFilters, address: Address) -> FilterField:
     return FilterField(name, label, kind, str(address.query.get(name) or ""), errors=_errors(parsed, name))
 
@@ -146,6 +158,9 @@ def _chips(fields: Sequence[FilterField], address: Address) -> Iterator[Chip]:
                     yield Chip(f"{field.label}: {choice.label}", _without(address, field.name, choice.value))
         elif field.errors:
             continue
+        elif field.name == "shared":
+            if field.value:
+                yield Chip(SHARED_LABEL, address.url(shared=None))
         elif field.kind == "select":
             if field.value != DealState.OPEN:
                 yield Chip(

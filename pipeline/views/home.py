@@ -57,7 +57,10 @@ class AlertLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomePage(Page):
-    """What the home page shows; ``empty`` stands for everything where there is no open deal."""
+    """What the home page shows; ``empty`` stands for everything where there is no open deal.
+
+    ``shared_url`` leads to the deals that are shared with the reader, which no sum here holds; "" where there are none.
+    """
 
     stats: Sequence[Stat]
     chart: Chart
@@ -65,6 +68,7 @@ class HomePage(Page):
     alerts: Sequence[AlertLine] | None
     alerts_url: str
     as_of: str
+    shared_url: str
     empty: EmptyState | None
 
 
@@ -86,6 +90,7 @@ def home(request: WorkspaceRequest) -> HttpResponse:
         alerts=_alerts(workspace),
         alerts_url=f"/w/{tenant.slug}/alerts/",
         as_of=_as_of(workspace),
+        shared_url=deals_url(tenant.slug, shared="with_me") if workspace.actor.shares.deal else "",
         empty=None if slices else _empty(workspace),
     )
     return TemplateResponse(request, "pipeline/home.html", {"page": page})

@@ -37,7 +37,14 @@ def addresses(scene: Scene, workspace: str) -> dict[str, str]:
     ids, owner = samples(scene), owner_id_of("rep")
     return {
         route.name: route.address.replace(cast.ACME, workspace)
-        .replace(SAMPLES["external_id"], owner if route.name.startswith("access:owner") else scene.deal)
+        .replace(
+            SAMPLES["external_id"],
+            owner
+            if route.name.startswith("access:owner")
+            else scene.account
+            if "account" in route.name
+            else scene.deal,
+        )
         .replace(f"/roles/{SAMPLES['role']}/", f"/roles/{scene.role}/")
         .replace(str(NOBODY), ids.get(route.name, str(NOBODY)))
         for route in routes()

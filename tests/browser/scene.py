@@ -35,6 +35,7 @@ from tests.pipeline.deals import (
     owner_of,
     today_of,
 )
+from tests.pipeline.shares import give
 
 STAGES = ("Qualification", "Discovery", "Demo/POC", "Proposal", "Negotiation")
 CUSTOMERS = ("Northwind", "Contoso", "Fabrikam", "Initech", "Umbrella", "Hooli", "Globex")
@@ -46,6 +47,7 @@ class Scene:
 
     access_key: str
     deal: str
+    account: str
     alert: Alert
     run: SyncRun
     item: PriorityItem
@@ -67,7 +69,9 @@ def plant() -> Scene:
         add_contact(deals[place], "003000000000001")
     for member in (rep, cast.member_of("beta_rep")):
         build(member.tenant)
-    make_account(rep)
+    account = make_account(rep)
+    for row in (deals[1], account):
+        give(row, cast.member_of("other_rep"), until=timezone.now() + timedelta(days=30))
     run = make_run(admin)
     _reject(run)
     _crm(run)
@@ -81,7 +85,18 @@ def plant() -> Scene:
     with context.tenant_wide(admin.tenant_id):
         item = PriorityItem.objects.filter(tenant=admin.tenant).order_by("-score")[0]
     standing, role = _roles()
-    return Scene(access_key, deals[0].external_id, alert, run, item, rep, standing, role, _review(admin))
+    return Scene(
+        access_key,
+        deals[0].external_id,
+        account.external_id,
+        alert,
+        run,
+        item,
+        rep,
+        standing,
+        role,
+        _review(admin),
+    )
 
 
 def _roles() -> tuple[Member, str]:

@@ -258,7 +258,7 @@ def test_an_unknown_address_says_so_in_the_programs_look(open_as: Open, site: Si
 def test_the_api_explains_itself(open_as: Open) -> None:
     page = open_as("admin").page
     page.goto("/api/v1/docs/")
-    expect(page.locator(".opblock")).to_have_count(15)
+    expect(page.locator(".opblock")).to_have_count(19)
     expect(page.get_by_text("/api/v1/w/{tenant}/deals/", exact=True).first).to_be_visible()
 
 
@@ -284,3 +284,37 @@ def test_a_second_crm_is_set_up_paused_and_removed_by_keyboard_alone(open_as: Op
     page.keyboard.type("HubSpot")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Add HubSpot")).to_be_visible()
+
+
+def test_a_deal_is_shared_looked_at_first_explained_and_taken_back_by_keyboard(
+    open_as: Open, site: Site
+) -> None:
+    deal = f"{DEALS}{site.scene.deal}/"
+    page, theirs = open_as("manager").page, open_as("distant_rep")
+    page.goto(deal)
+    expect(page.get_by_text("and your role shows your team's deals")).to_be_visible()
+    page.locator("summary", has_text="Share…").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("With", exact=True).select_option(label="Dina Rep (dina@acme.test)")
+    page.get_by_label("Reason").first.fill("Stands in for Rita")
+    page.get_by_role("button", name="See who would see it").press("Enter")
+    expect(page.get_by_text(re.compile("Dina Rep would see 1 open deal"))).to_be_visible()
+    theirs.page.goto(deal)
+    expect(theirs.page.get_by_role("heading", level=1)).not_to_contain_text("Deal 00")
+    assert [one for one in theirs.complaints if "404" not in one] == []
+    theirs.complaints.clear()
+    page.get_by_role("button", name="Share", exact=True).press("Enter")
+    expect(page.get_by_text("is shared.")).to_be_visible()
+    theirs.page.goto(f"{DEALS}?shared=with_me")
+    expect(theirs.page.locator("#list-results tbody th")).to_contain_text("Shared")
+    page.get_by_role("link", name="Who sees this deal, and why?").press("Enter")
+    page.get_by_label("Person").select_option(label="Dina Rep (dina@acme.test)")
+    page.get_by_role("button", name="Answer").press("Enter")
+    expect(page.get_by_text("It is shared with them by mona@acme.test").first).to_be_visible()
+    page.goto("/w/acme-corp/shares/?whose=by_me")
+    page.get_by_role("button", name=re.compile("^End…")).press("Enter")
+    page.get_by_label("Reason").fill("Rita is back")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("is not shared with Dina Rep any more")).to_be_visible()
+    theirs.page.goto(f"{DEALS}?shared=with_me")
+    expect(theirs.page.locator("#list-results tbody th")).to_have_count(0)
