@@ -6,7 +6,7 @@ The wall's condition for them is an OR, which no index answers: with it alone th
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 from isolation import context
 from pipeline.cursors import Cursor
@@ -39,7 +39,7 @@ class SharedDealQuery(DealQuery):
         }
         self._halves = (_ONE_OWNERS if is_one else _MINE, _SHARED_ONLY)
 
-    def _half(self, condition: str) -> DealQuery:
+    def _half(self, condition: str) -> Self:
         half = copy.copy(self)
         half.conditions = [*self.conditions, condition]
         return half

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -79,8 +80,11 @@ def people_widget(listed: Sequence[Member] | None, *, nobody: str) -> forms.Widg
     """A choice of these members, or a field for an address where they are too many; ``nobody`` stands for none."""
     if listed is None:
         return forms.EmailInput()
-    people = [
-        (str(member.id), f"{member.name} ({member.email})" if member.name else member.email)
-        for member in listed
-    ]
+    times = Counter(str(member) for member in listed)
+    people = [(str(member.id), _label(member, is_alone=times[str(member)] == 1)) for member in listed]
     return forms.Select(choices=[("", nobody), *people])
+
+
+def _label(member: Member, *, is_alone: bool) -> str:
+    """The name; who chooses need not read colleagues' addresses, unless two have one name."""
+    return str(member) if is_alone else f"{member.name} ({member.email})"

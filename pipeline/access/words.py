@@ -21,6 +21,7 @@ class Voice:
     """How reasons are worded. ``end`` closes each; the reader's own are parts of one sentence."""
 
     own: str
+    passed_on: str
     tree: str
     climb: str
     everything: str
@@ -30,7 +31,8 @@ class Voice:
 
 
 NOW = Voice(
-    own="The deal is their own: its CRM owner {owner} is {holder}",
+    own="The deal is their own: its CRM owner is {owner}",
+    passed_on="The deal is their own: the deals of its CRM owner {owner} are theirs",
     tree="The deal is {climbed}; a manager's role shows the team's deals",
     climb=", who reports to ",
     everything="A role of theirs shows every deal of the workspace",
@@ -38,7 +40,8 @@ NOW = Voice(
     them="them",
 )
 PAST = Voice(
-    own="The deal was their own: its CRM owner {owner} was {holder}",
+    own="The deal was their own: its CRM owner was {owner}",
+    passed_on="The deal was their own: the deals of its CRM owner {owner} were theirs",
     tree="The deal was {climbed}; a manager's role showed the team's deals",
     climb=", who reported to ",
     everything="A role of theirs showed every deal of the workspace",
@@ -46,7 +49,8 @@ PAST = Voice(
     them="them",
 )
 TO_READER = Voice(
-    own="it is your own: you are its CRM owner {owner}",
+    own="it is your own: its CRM owner is {owner}",
+    passed_on="it is your own: the deals of its CRM owner {owner} are yours",
     tree="it is {climbed}, and your role shows your team's deals",
     climb=", who reports to ",
     everything="a role of yours shows every deal of the workspace",
@@ -91,7 +95,8 @@ class Words:
         voice = self._voice
         match reason.through:
             case Through.OWN:
-                return voice.own.format(owner=self._owner, holder=self._name(self._decided.holder_id))
+                is_namesake = self._owner == self._name(self._decided.holder_id, by_name=True)
+                return (voice.own if is_namesake else voice.passed_on).format(owner=self._owner)
             case Through.TREE:
                 return voice.tree.format(climbed=self._climb(reason.path))
             case Through.EVERYTHING:
@@ -99,8 +104,8 @@ class Words:
             case Through.SHARE:
                 return self._shared(reason)
 
-    def _name(self, member_id: UUID | None) -> str:
-        if member_id is not None and member_id == self._reader:
+    def _name(self, member_id: UUID | None, *, by_name: bool = False) -> str:
+        if member_id is not None and member_id == self._reader and not by_name:
             return self._voice.them
         return self._names.get(member_id, "somebody") if member_id else "nobody"
 

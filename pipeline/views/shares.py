@@ -109,8 +109,8 @@ def _table(workspace: Workspace, found: _List, rows: Rows[Share]) -> Table[Share
     return Table(
         caption="Shares",
         columns=[
-            asked.column("What", "what", found.sort), Column("With"), Column("They may"), asked.column("Since", "since", found.sort),
-            asked.column("Until", "until", found.sort), Column("State"), Column("By and why"), Column("End it", is_label_hidden=True),
+            asked.column("What", "what", found.sort), Column("With"), asked.column("Since", "since", found.sort),
+            asked.column("Until", "until", found.sort), Column("By and why"), Column("End it", is_label_hidden=True),
         ],
         rows=[_line(share, workspace, now) for share in rows.rows],
         row_template="pipeline/_share_row.html",

@@ -92,14 +92,14 @@ def login(planted: Planted, committed: WorkerDatabase) -> Iterator[psycopg.Conne
 def ids(login: psycopg.Connection[Any], planted: Context, table: str, column: str) -> set[int]:
     with login.transaction(force_rollback=True):
         take(login, planted)
-        return {row[0] for row in login.execute(f"SELECT {column} FROM {table}").fetchall()}  # type: ignore[call-overload]  # names of tables
+        return {row[0] for row in login.execute(f"SELECT {column} FROM {table}").fetchall()}
 
 
 def changed(login: psycopg.Connection[Any], planted: Context, table: str, column: str) -> set[int]:
     with login.transaction(force_rollback=True):
         take(login, planted)
         sql = f"UPDATE {table} SET tenant_id = tenant_id RETURNING {column}"
-        return {row[0] for row in login.execute(sql).fetchall()}  # type: ignore[call-overload]  # as above
+        return {row[0] for row in login.execute(sql).fetchall()}
 
 
 def test_every_table_that_can_be_shared_is_tried_here() -> None:
@@ -120,7 +120,7 @@ class TestADealsRows:
         table = model._meta.db_table
         with login.transaction(force_rollback=True):
             take(login, Context(role=Role.TENANT_WIDE, tenant_id=planted.tenant_id))
-            there = {row[0] for row in login.execute(f"SELECT {column} FROM {table}").fetchall()}  # type: ignore[call-overload]  # as above
+            there = {row[0] for row in login.execute(f"SELECT {column} FROM {table}").fetchall()}
         assert {planted.mine, planted.seen, planted.changed, planted.hidden} <= there, "nothing to hide"
         assert ids(login, planted.context(), table, column) == {planted.mine, planted.seen, planted.changed}
 
@@ -137,7 +137,7 @@ class TestADealsRows:
         for statement in (f"DELETE FROM {table}", f"INSERT INTO {table} SELECT * FROM {table}"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), login.transaction():
                 take(login, planted.context())
-                login.execute(statement)  # type: ignore[call-overload]  # as above
+                login.execute(statement)
 
     def test_of_another_workspace_do_not_show_even_where_the_context_names_them(
         self, login: psycopg.Connection[Any], planted: Planted, model: Any, column: str
@@ -154,7 +154,7 @@ class TestADealsRows:
         table = model._meta.db_table
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level"), login.transaction():
             take(login, planted.context())
-            login.execute(f"UPDATE {table} SET tenant_id = tenant_id + 1")  # type: ignore[call-overload]  # as above
+            login.execute(f"UPDATE {table} SET tenant_id = tenant_id + 1")
 
 
 def test_accounts_and_owners_show_by_share(login: psycopg.Connection[Any], planted: Planted) -> None:

@@ -94,6 +94,7 @@ class TestSharingADeal:
             "rita@acme.test",
             "They help with it",
         )
+        assert share.valid_until is not None
         begun, ends = share.valid_from.astimezone(zone), share.valid_until.astimezone(zone)
         assert (ends.date() - begun.date(), ends.hour) == (timedelta(days=7), begun.hour)
         (event,) = events("rbac.share_given")
@@ -116,6 +117,20 @@ class TestSharingADeal:
             "Otto Rep would see 1 open deal worth $10,000: Ritas deal."
         ]
         assert (shares(), events("rbac.share_given")) == ([], [])
+
+    def test_offers_active_colleagues_by_name_and_not_oneself(
+        self, deal: Opportunity, rep: Member, other_rep: Member, client_of: ClientOf
+    ) -> None:
+        with context.tenant_wide(rep.tenant_id):
+            member_deactivate(member=other_rep, reason="Left", heir=None, acting_user=PLANTER)
+        offered = [
+            label
+            for _, label in page_of(client_of(rep), address(deal))
+            .sharing.form.fields["member"]
+            .widget.choices
+        ]
+        assert {"Dina Rep", "Mona Manager"} <= set(offered)
+        assert not {"Otto Rep", "Rita Rep", "Bea Rep"} & set(offered)
 
     def test_that_would_show_nobody_more_says_so(
         self, deal: Opportunity, rep: Member, manager: Member, client_of: ClientOf
@@ -270,9 +285,9 @@ class TestTheListOfShares:
     @pytest.fixture
     def given(self, rep: Member, other_rep: Member, distant_rep: Member, head: Member) -> None:
         for name, member, how in (
-            ("Alpha", other_rep, {}), ("Beta", head, {"with_team": True}), ("Gamma", distant_rep, {}),
+            ("Alpha", other_rep, False), ("Beta", head, True), ("Gamma", distant_rep, False),
         ):  # fmt: skip
-            give(make_deal(rep, name=name), member, acting_user=actor_of(rep), **how)
+            give(make_deal(rep, name=name), member, acting_user=actor_of(rep), with_team=how)
 
     def rows(self, client: Client, query: str = "") -> list[str]:
         return [row.what for row in page_of(client, f"{ROOT}shares/?{query}").table.rows]
@@ -328,7 +343,7 @@ class TestWhySomebodySeesADeal:
     ) -> None:
         give(deal, other_rep)
         for who, why in (
-            (rep, "because it is your own: you are its CRM owner Rita Rep."),
+            (rep, "because it is your own: its CRM owner is Rita Rep."),
             (manager, "because it is Rita Rep's, who reports to you, and your role shows your team's deals."),
             (admin, "because a role of yours shows every deal of the workspace."),
             (other_rep, f"because it is shared with you by {PLANTER.label} (view), without an end."),
@@ -340,7 +355,7 @@ class TestWhySomebodySeesADeal:
     ) -> None:
         client = client_of(manager)
         seen = page_of(client, address(deal, f"access/?member={rep.id}"))
-        assert seen.one.reasons == ("The deal is their own: its CRM owner Rita Rep is Rita Rep.",)
+        assert seen.one.reasons == ("The deal is their own: its CRM owner is Rita Rep.",)
         unseen = page_of(client, address(deal, f"access/?member={distant_rep.email}"))
         assert unseen.lead == "Dina Rep does not see “Ritas deal”."
         assert unseen.one.missing
@@ -363,7 +378,7 @@ class TestWhySomebodySeesADeal:
         text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]  # streamed
         rows = list(csv.reader(io.StringIO(text)))
         assert rows[0] == ["person", "why"]
-        assert ["Rita Rep", "The deal is their own: its CRM owner Rita Rep is Rita Rep."] in rows
+        assert ["Rita Rep", "The deal is their own: its CRM owner is Rita Rep."] in rows
         assert "@acme.test" not in text
         assert [event.facts["as_of"] for event in events("pipeline.access_list_exported")] == ["now"]
 
