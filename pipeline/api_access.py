@@ -221,7 +221,8 @@ class DealAccessView(WorkspaceAPIView):
         """One member's answer with its reasons, or everybody who sees the deal; now or in the past."""
         own, actor = self.workspace.tenant, self.workspace.actor
         name = str(request.query_params.get("member", "")).strip()
-        is_about_self = name.lower() in (str(actor.member_id), self.workspace.member.email.lower())
+        member = self.workspace.member
+        is_about_self = member is not None and name.lower() in (str(member.id), member.email.lower())
         if not is_about_self:
             require(actor, ACCESS_EXPLAIN, own.id)
         deal = deal_named(own.id, external_id)

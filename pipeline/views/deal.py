@@ -84,7 +84,7 @@ def deal_shown(request: WorkspaceRequest, external_id: str, sent: SentShare | No
         history=_history(found.history, found.deal.currency, tenant.timezone),
         activities=[_activity(activity) for activity in found.activities],
         contacts=[_contact(contact) for contact in found.contacts],
-        own_reasons=own_reasons(found.deal, request.workspace.member),
+        own_reasons=own_reasons(found.deal, request.workspace.member) if request.workspace.member else "",
         access_url=f"{deal_url(tenant.slug, external_id)}access/"
         if request.workspace.may(ACCESS_EXPLAIN)
         else "",
