@@ -248,7 +248,7 @@ ROUTES: dict[str, Line] = {
     "api_review_items": Workspace(read="access.review", get=404),
     "api_review_decide": Workspace(read="access.review", get=405, post=404),
     "api_tree": Workspace(read="people.view"),
-    "api_manager": Workspace(write="people.edit", get=405, post=405),
+    "api_manager": Workspace(read="people.edit", get=405, post=405),
     "api_owners": Workspace(read="people.view"),
     "api_owner": Workspace(read="people.view", write="people.edit", get=404, post=405),
     "api_deal_access": Workspace(read="access.explain", get=404),

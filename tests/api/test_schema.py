@@ -80,6 +80,7 @@ def caller(member: Member, planted: Planted, client_of: Any) -> Caller:
         settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value,
     }
     ids = {
+        "source": "salesforce",
         "alert_id": str(planted.alert.id),
         "run_id": str(planted.run.id),
         "member_id": str(planted.grant.member_id),
@@ -91,8 +92,10 @@ def caller(member: Member, planted: Planted, client_of: Any) -> Caller:
 
 
 def known_ids(label: str, planted: Planted) -> dict[str, str]:
-    external = planted.account.external_id if "accounts" in label else planted.rep_deals[0].external_id
-    return {"external_id": external}
+    deal = planted.rep_deals[0]
+    if "owners" in label:
+        return {"external_id": deal.owner_external_id}
+    return {"external_id": planted.account.external_id if "accounts" in label else deal.external_id}
 
 
 def test_every_endpoint_is_described() -> None:
@@ -130,6 +133,7 @@ def test_nobody_is_answered_without_signing_in(label: str) -> None:
     values = {
         "tenant": cast.ACME,
         "external_id": "006",
+        "source": "salesforce",
         **dict.fromkeys(
             ("alert_id", "run_id", "member_id", "grant_id", "campaign_id", "item_id"), str(NOBODY)
         ),
