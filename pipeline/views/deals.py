@@ -187,7 +187,10 @@ def _empty(parsed: ParsedFilters, address: Address) -> EmptyState:
     if parsed.filters.is_default:
         text = "Deals show here after the CRM has been synced; you see your own and those of your team."
         return EmptyState("No open deals", text, icon="briefcase")
-    return EmptyState("No deal matches these filters", "Take a filter away to see more.", icon="filter-off")
+    text = "Take a filter away to see more."
+    if parsed.filters.words:
+        text = f"A search finds words of deals and accounts by their beginnings, and a deal by its CRM id. {text}"
+    return EmptyState("No deal matches these filters", text, icon="filter-off")
 
 
 @workspace_view(permissions.EXPORT)

@@ -107,7 +107,7 @@ def _search(parsed: ParsedFilters, address: Address) -> FilterField:
         "Search deals and accounts by the beginnings of words, or by CRM id",
         "search",
         value,
-        placeholder="Words of a deal or account",
+        placeholder="Deal, account, CRM id",
         errors=_errors(parsed, "q", "sort"),
     )
 

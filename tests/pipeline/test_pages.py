@@ -183,6 +183,7 @@ class TestFilteringDeals:
             ("state=limbo", "“limbo” is not a state. Use one of: open, closed, won, lost, all."),
             ("sort=colour", "“colour” is not a sort order"),
             ("q=" + "x" * 101, "Search for at most 100 characters"),
+            ("q=%25%20_", "has no letter or digit. Search for words of a deal"),
         ],
     )
     def test_explains_a_value_that_it_does_not_know_and_obeys_the_others(
@@ -197,6 +198,9 @@ class TestFilteringDeals:
         response = browser.get(f"{DEALS}export/?{query}")
         assert response.status_code == HTTPStatus.BAD_REQUEST
         assert sentence in response.content.decode()
+
+    def test_says_what_a_search_finds_where_it_found_nothing(self, browser: Client) -> None:
+        assert "finds words of deals and accounts by their beginnings" in read(browser, f"{DEALS}?q=othing")
 
     @pytest.mark.parametrize(
         "query", ["stage=proposal&stage=Nowhere", "owner=rita@acme.test&stage=Proposal&owner=nobody"]
