@@ -133,5 +133,4 @@ def _together(asked: Sequence[_Words]) -> set[int] | None:
 
 def _shared() -> Sequence[int]:
     """Deals shared with the reader one by one: words are seen through owners alone, so these are always worth a look."""
-    shares = getattr(context.current(), "shares", None)
-    return () if shares is None else tuple(shares.deal)
+    return context.current().shares.deal

@@ -19,14 +19,21 @@ from tenants.models import Member
 from tenants.permissions import PEOPLE_EDIT
 from tenants.selectors import tenant_locked
 
-# A moved member leaves all ancestors of the old place together with everyone below, …
+# A moved member leaves all ancestors of the old place together with everyone below. The pairs first, then one look-up each: joined in
+# one go, everybody below the old managers was read, 90,000 rows to move a team of ten among 10,000.
 _DETACH = """
+    WITH ended AS MATERIALIZED (
+        SELECT above.ancestor_id, below.descendant_id
+        FROM rbac_reportingpath above
+        JOIN rbac_reportingpath below ON below.tenant_id = %(tenant)s AND below.ancestor_id = %(member)s
+        WHERE above.tenant_id = %(tenant)s AND above.descendant_id = %(member)s AND above.depth > 0
+    )
     DELETE FROM rbac_reportingpath p
-    USING rbac_reportingpath above, rbac_reportingpath below
-    WHERE p.tenant_id = %(tenant)s AND above.tenant_id = p.tenant_id AND below.tenant_id = p.tenant_id
-      AND above.descendant_id = %(member)s AND above.depth > 0
-      AND below.ancestor_id = %(member)s
-      AND p.ancestor_id = above.ancestor_id AND p.descendant_id = below.descendant_id
+    WHERE p.tenant_id = %(tenant)s AND p.id = ANY (ARRAY(
+        SELECT found.id FROM ended e CROSS JOIN LATERAL (
+            SELECT x.id FROM rbac_reportingpath x
+            WHERE x.tenant_id = %(tenant)s AND x.ancestor_id = e.ancestor_id AND x.descendant_id = e.descendant_id OFFSET 0
+        ) AS found))
 """
 # … and takes the ancestors of the new manager; the cost is the moved subtree times the depth above it.
 _ATTACH = """
