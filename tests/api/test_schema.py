@@ -28,6 +28,7 @@ from revops_admin.wsgi import application
 from tenants.models import Member
 from tests import cast
 from tests.api.conftest import Planted
+from tests.pipeline.shares import give
 from tests.test_permission_table import NOBODY, routes
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +88,7 @@ def caller(member: Member, planted: Planted, client_of: Any) -> Caller:
         "grant_id": str(planted.grant.id),
         "campaign_id": str(planted.review_item.campaign_id),
         "item_id": str(planted.review_item.id),
+        "share_id": str(give(planted.rep_deals[0], planted.grant.member).id),
     }
     return Caller(cookies, member.tenant.slug, ids)
 
@@ -135,7 +137,7 @@ def test_nobody_is_answered_without_signing_in(label: str) -> None:
         "external_id": "006",
         "source": "salesforce",
         **dict.fromkeys(
-            ("alert_id", "run_id", "member_id", "grant_id", "campaign_id", "item_id"), str(NOBODY)
+            ("alert_id", "run_id", "member_id", "grant_id", "campaign_id", "item_id", "share_id"), str(NOBODY)
         ),
     }
     names = [parameter.name for parameter in operation.path_parameters]
