@@ -55,7 +55,7 @@ class TestAFurnishedDesk:
     def test_counts(self, furnished: Tenant) -> None:
         counts = {name: piece["count"] for name, piece in pieces().items()}
         assert counts == {
-            "staff": 2, "roles": 8, "permissions": 31, "mappings": 129, "alert rules": 2, "configuration": 1, "queue": 1,
+            "staff": 2, "roles": 8, "permissions": 31, "mappings": 129, "alert rules": 4, "configuration": 1, "queue": 1,
         }  # fmt: skip
 
     def test_counts_whoever_holds_a_desk_role_beside_another_once(
