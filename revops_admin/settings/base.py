@@ -208,6 +208,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1(/w/\{tenant\})?",
+    "ENUM_NAME_OVERRIDES": {
+        "ShareKindEnum": "rbac.models.ShareKind.choices",
+        "RunKindEnum": "crm_sync.models.RunKind.choices",
+    },
 }
 
 # Jobs: the longest task must end before the broker gives it to somebody else
