@@ -84,9 +84,9 @@ def tenant_of(slug: str) -> Tenant:
 
 def member_of(key: str) -> Member:
     """A member of the cast, with the tenant loaded."""
-    _, _, email, _ = PEOPLE[key]
+    slug, _, email, _ = PEOPLE[key]  # some join a second workspace
     with context.platform("find a member of the cast", PLANTER):
-        return Member.objects.select_related("tenant").get(email=email)
+        return Member.objects.select_related("tenant").get(tenant__slug=slug, email=email)
 
 
 def user_of(member: Member) -> User:

@@ -158,6 +158,16 @@ def committed(
         worker_database.renew()
 
 
+@pytest.fixture(scope="module")
+def shared_by_file(
+    worker_database: WorkerDatabase, django_db_blocker: DjangoDbBlocker
+) -> Iterator[WorkerDatabase]:
+    """For what all tests of a file begin with: committed before the first, put back after the last; each rolls back its own."""
+    with django_db_blocker.unblock():
+        yield worker_database
+        worker_database.renew()
+
+
 @pytest.fixture
 def process_environment(worker_database: WorkerDatabase) -> dict[str, str]:
     """The environment of a process that shall work on this worker's database (worker, command, web server)."""

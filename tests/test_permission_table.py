@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
+from accounts.services import user_create
 from isolation import context
 from rbac.roles import ROLE_PERMISSIONS
 from tenants.models import Member, RoleCode
-from tenants.services import member_role_change
+from tenants.services import member_add
 from tests import cast
+from tests.conftest import WorkerDatabase
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +42,7 @@ SAMPLES = {
     "role": "customer_admin",
     "kind": "manager",
 }
-# One member of Acme for every role that has one there; somebody is made what the others are.
+# One member of Acme for every role that has one there; for the others somebody joins.
 OF_ROLE = {
     RoleCode.CUSTOMER_ADMIN: "admin",
     RoleCode.REVOPS_ANALYST: "analyst",
@@ -316,6 +319,29 @@ def send(client: Client, method: str, route: Route) -> HttpResponseBase:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sessions(shared_by_file: WorkerDatabase) -> dict[RoleCode, str]:
+    """Of each role the session of a member of Acme who has signed in."""
+    return {role: _session_of(_holder(role)) for role in ROLES}
+
+
+def _holder(role: RoleCode) -> Member:
+    if role in OF_ROLE:
+        return cast.member_of(OF_ROLE[role])
+    user = user_create(
+        email=f"{role}@acme.test", name=f"A {role}", password=cast.PASSWORD, acting_user=cast.PLANTER
+    )
+    tenant = cast.tenant_of(cast.ACME)
+    with context.tenant_wide(tenant.id):
+        return member_add(tenant=tenant, user=user, role=role, acting_user=cast.PLANTER)
+
+
+def _session_of(member: Member) -> str:
+    client = Client()
+    client.force_login(cast.user_of(member))
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
 def test_no_route_is_left_out() -> None:
     assert {route.name for route in ALL} == ROUTES.keys()
     assert len(ALL) == len(ROUTES), "two routes of one name"
@@ -349,12 +375,12 @@ class TestWorkspaceRoutes:
         self,
         route: Route,
         role: RoleCode,
-        request: pytest.FixtureRequest,
-        client_of: Callable[[Member], Client],
+        sessions: dict[RoleCode, str],
     ) -> None:
         line = ROUTES[route.name]
         assert isinstance(line, Workspace)
-        client = client_of(_holder(role, request))
+        client = Client()
+        client.cookies[settings.SESSION_COOKIE_NAME] = sessions[role]
         for method, needed, expected, refused in (
             ("get", line.read, line.get, line.get_without),
             ("post", line.write or line.read, line.post, 403),
@@ -365,15 +391,6 @@ class TestWorkspaceRoutes:
                 method,
                 role,
             )
-
-
-def _holder(role: RoleCode, request: pytest.FixtureRequest) -> Member:
-    if role in OF_ROLE:
-        found: Member = request.getfixturevalue(OF_ROLE[role])
-        return found
-    member: Member = request.getfixturevalue("distant_rep")
-    with context.tenant_wide(member.tenant_id):
-        return member_role_change(member=member, role=role, acting_user=cast.PLANTER)
 
 
 @pytest.mark.parametrize(

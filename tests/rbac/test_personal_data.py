@@ -29,6 +29,7 @@ from tenants.models import Member, RoleCode, Tenant
 from tests import cast
 from tests.browser.addresses import addresses
 from tests.browser.scene import Scene, plant
+from tests.conftest import WorkerDatabase
 from tests.pipeline.deals import external_id, today_of
 from tests.test_permission_table import routes
 
@@ -43,10 +44,10 @@ KIND = CRM_CONTACTS
 SOMEWHERE = Door("tests:somewhere")
 
 
-@pytest.fixture
-def scene(acme: Tenant) -> Scene:
+@pytest.fixture(scope="module", autouse=True)
+def scene(shared_by_file: WorkerDatabase) -> Scene:
     """Acme with contact data wherever the program keeps it."""
-    planted = plant()
+    planted, acme = plant(), cast.tenant_of(cast.ACME)
     with context.tenant_wide(acme.id):
         deal = Opportunity.objects.get(tenant=acme, external_id=planted.deal)
         Opportunity.objects.filter(pk=deal.pk).update(next_step=CALL)
