@@ -114,7 +114,8 @@ class SharesView(WorkspaceAPIView):
         search = str(request.query_params.get("q", ""))
         if "\x00" in search or len(search) > 200:
             raise InvalidInput(field="q", problem="Search for at most 200 plain characters.")
-        assert actor.member_id is not None
+        if actor.member_id is None:  # the vendor's staff: nothing is shared with or by a visitor
+            whose = Whose.ALL.value
         shares = shares_listed(
             self.workspace.tenant.id, whose=Whose(whose), member_id=actor.member_id, search=search,
             is_in_force=_STATES[state],

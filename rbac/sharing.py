@@ -54,9 +54,12 @@ class Whose(StrEnum):
 
 
 def shares_listed(
-    tenant_id: int, *, whose: Whose, member_id: UUID, search: str = "", is_in_force: bool | None = True
+    tenant_id: int, *, whose: Whose, member_id: UUID | None, search: str = "", is_in_force: bool | None = True
 ) -> QuerySet[Share]:
-    """Shares with the reader or a team that the reader is in, shares by the reader, or all of them, each with whom."""
+    """Shares with the reader or a team that the reader is in, shares by the reader, or all of them, each with whom.
+
+    ``member_id`` is None for a reader who is no member; then only ALL makes sense.
+    """
     found: QuerySet[Share] = Share.objects.filter(tenant_id=tenant_id).select_related("member")
     if whose is Whose.BY_ME:
         found = found.filter(shared_by_member_id=member_id)
