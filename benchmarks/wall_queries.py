@@ -20,11 +20,13 @@ from django.db import connection
 from psycopg.types.string import TextLoader
 
 from isolation import context
+from isolation.actors import NO_SHARES, Shares
 from pipeline.filters import DealFilters
-from pipeline.listing import DealQuery
+from pipeline.listing_shared import deal_query
 from pipeline.selectors import deal_named
 
-MOST, MOST_MORE_MS = 1.2, 0.25
+MOST, MOST_MORE_MS, MOST_WITH_SHARES = 1.2, 0.25, 2.0
+SHARES = 50
 TOP = 50
 WARM_UP = 3
 _SUMS = """
@@ -37,13 +39,19 @@ _SUMS = """
 class Reader:
     """Who reads: a name, the context, the condition that a program without a wall would write, and how many times as long it may take.
 
-    ``{o}`` in the condition is the alias of the deals' or words' table. Whoever holds shares is one more reader here.
+    ``{o}`` in the condition is the alias of the deals' or words' table. ``of_words`` is that of the words' table where it differs: a
+    shared deal is not found by its words, but by its id.
     """
 
     name: str
     enter: Callable[[], AbstractContextManager[context.Context]]
     condition: str = ""
     most: float = MOST
+    of_words: str = ""
+
+    def written(self, alias: str) -> str:
+        """The condition on the table of that alias."""
+        return (self.of_words if alias == "w" and self.of_words else self.condition).format(o=alias)
 
 
 @dataclass(frozen=True)
@@ -63,27 +71,45 @@ class Measured:
         return self.walled <= max(self.by_hand * self.reader.most, self.by_hand + more)
 
 
-def readers(tenant_id: int, owners: list[int], team: int) -> list[Reader]:
-    """One owner, a team, all owners by name, and the whole workspace."""
-    found = [Reader("whole workspace", lambda: context.tenant_wide(tenant_id))]
-    for name, count in (("head", len(owners)), ("manager", team), ("rep", 1)):
-        seen = tuple(owners[:count])
-        condition = f"AND {{o}}.owner_id = ANY ('{{{{{','.join(map(str, seen))}}}}}'::bigint[])"
-        if count == 1:
-            condition = f"AND {{o}}.owner_id = {seen[0]}"
-        found.append(
-            Reader(
-                f"{name}, {count} owners", lambda seen=seen: context.tenant_member(tenant_id, seen), condition
-            )
-        )
-    return found[::-1]
+def readers(tenant_id: int, owners: list[int], team: int, shared: tuple[int, ...]) -> list[Reader]:
+    """One owner, a team, all owners by name, and the whole workspace; the first two once more with deals of others shared."""
+    found = [
+        _of_owners(tenant_id, name, tuple(owners[:count]))
+        for name, count in (("rep", 1), ("manager", team), ("head", len(owners)))
+    ]
+    found += [
+        _of_owners(tenant_id, name, tuple(owners[:count]), Shares(deal=shared, owner=tuple(owners[-1:])))
+        for name, count in (("rep", 1), ("manager", team))
+    ]
+    return [*found, Reader("whole workspace", lambda: context.tenant_wide(tenant_id))]
+
+
+def _of_owners(tenant_id: int, name: str, owners: tuple[int, ...], shares: Shares = NO_SHARES) -> Reader:
+    mine = f"= ANY ({_array(owners)})" if len(owners) > 1 else f"= {owners[0]}"
+    condition = f"AND {{o}}.owner_id {mine}"
+    name = f"{name}, {len(owners)} owners"
+    if not shares:
+        return Reader(name, lambda: context.tenant_member(tenant_id, owners), condition)
+    either = f"AND ({{o}}.owner_id {mine} OR {{o}}.id = ANY ({_array(shares.deal)}))"
+    return Reader(
+        f"{name}, {len(shares.deal)} shares",
+        lambda: context.tenant_shared(tenant_id, owners, shares),
+        either,
+        MOST_WITH_SHARES,
+        condition,
+    )
+
+
+def _array(ids: tuple[int, ...]) -> str:
+    # Braces twice: the condition is a format string.
+    return "'{{" + ",".join(map(str, ids)) + "}}'::bigint[]"
 
 
 def pages(tenant_id: int, deal: str) -> dict[str, Callable[[], object]]:
     """What is read, by the program's own functions."""
 
     def listed(search: str = "") -> list[Any]:
-        return DealQuery(tenant_id, DealFilters(search=search)).fetch(limit=TOP)
+        return deal_query(tenant_id, DealFilters(search=search)).fetch(limit=TOP)
 
     def sums() -> list[Any]:
         with connection.cursor() as cursor:
@@ -120,10 +146,10 @@ def by_hand(reader: Reader, statement: str) -> str:
         return statement
 
     def added(found: re.Match[str]) -> str:
-        return f"{found[0]} {reader.condition.format(o=found['alias'])}"
+        return f"{found[0]} {reader.written(found['alias'])}"
 
     written = re.sub(r'(?P<alias>\b[ow]|"crm_sync_opportunity")\."?tenant_id"? = \d+', added, statement)
-    bare = reader.condition.format(o="crm_sync_opportunity")
+    bare = reader.written("crm_sync_opportunity")
     return re.sub(r"(crm_sync_opportunity WHERE tenant_id = \d+)", rf"\1 {bare}", written)
 
 
@@ -167,7 +193,11 @@ def compare(tenant_id: int, admin: psycopg.Connection[Any], *, team: int, rounds
     owners = [owner for (owner,) in found.fetchall()]
     asked = pages(tenant_id, "deal1-owner1")
     measured = []
-    for reader in readers(tenant_id, owners, team):
+    of_others = (
+        "SELECT id FROM crm_sync_opportunity WHERE tenant_id = %s AND owner_id = %s ORDER BY id LIMIT %s"
+    )
+    shared = tuple(one for (one,) in admin.execute(of_others, [tenant_id, owners[-1], SHARES]).fetchall())
+    for reader in readers(tenant_id, owners, team, shared):
         print(f"\n{reader.name}{'wall':>34}{'by hand':>12}")
         for name, page in asked.items():
             one = measure(reader, name, page, admin, rounds)
