@@ -96,4 +96,4 @@ class TestTheWall:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "rows of deals written: 0; tables of deals locked: none" in done.stdout
-        assert done.stdout.count("  one deal") == 4
+        assert done.stdout.count("  one deal") == 6

@@ -127,7 +127,7 @@ class TestASignedContext:
         assert changed != payload
         with pytest.raises(Denied, match=r"does not (fit|know)"), login.transaction():
             put(login, changed, signature, "tenant_member")
-            login.execute("SELECT count(*) FROM crm_sync_opportunity")
+            login.execute(MEMBERS)
 
     def test_is_refused_with_one_digit_of_the_signature_changed(self, login: Login, acme_id: int) -> None:
         payload, signature = sealed(login, wide(acme_id))
