@@ -46,9 +46,7 @@ def test(home: Path, arguments: list[str]) -> int:
     note = _chromium()
     try:
         ensure_services(test_home, durable=False)
-        # In the order that tests/conftest.py gives.
-        spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
-        command = [sys.executable, "-m", "pytest", *spread, *arguments]
+        command = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", *arguments]
         variables = os.environ | {"REVOPS_HOME": str(test_home)}
         code = subprocess.run(command, cwd=homes.project_root(), env=variables, check=False).returncode
     except KeyboardInterrupt:
