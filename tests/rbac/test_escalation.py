@@ -2,68 +2,39 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
-from django.test import Client
 
 from audit.models import Event
 from isolation import context
-from isolation.actors import Actor
 from isolation.errors import DomainError
-from rbac.custom_roles import RoleDraft, custom_role_archive, custom_role_change, custom_role_create
+from rbac.custom_roles import custom_role_archive, custom_role_change, custom_role_create
 from rbac.denials import MOST_A_MINUTE, record_denied
-from rbac.errors import DeniedChange, DutiesConflict, OwnRoles, RightsNotHeld, RoleInUse
+from rbac.errors import DutiesConflict, OwnRoles, RightsNotHeld, RoleInUse
 from rbac.events import RoleChangeDenied
-from rbac.grants import Term, role_grant
+from rbac.grants import Term
 from rbac.models import CustomRole, RoleGrant, Sight
 from rbac.roles import BUILT_IN
 from rbac.selectors import actor_of
 from rbac.services import reporting_line_set
 from tenants.models import Member, RoleCode, Tenant
-from tenants.services import member_role_change
 from tests.cast import PLANTER
+from tests.rbac.attempts import (
+    API,
+    PEOPLE,
+    QUEUE,
+    ClientOf,
+    DeniedAgain,
+    become,
+    denied,
+    draft,
+    give,
+    in_an_hour,
+    made,
+)
 from tests.test_permission_table import ALL, ROUTES, Route, Workspace, send
-
-ClientOf = Callable[[Member], Client]
-PEOPLE = "/w/acme-corp/settings/people/"
-API = "/api/v1/w/acme-corp/members/"
-QUEUE = frozenset({"ops.priority_queue.view"})
-
-
-def draft(
-    name: str = "Deal desk", level: int = 6, rights: frozenset[str] = QUEUE, sight: Sight = Sight.OWN
-) -> RoleDraft:
-    return RoleDraft(name, "", level, sight, rights)
-
-
-def made(tenant: Tenant, wanted: RoleDraft, by: Actor = PLANTER) -> CustomRole:
-    with context.tenant_wide(tenant.id):
-        return custom_role_create(tenant=tenant, draft=wanted, acting_user=by)
-
-
-def give(member: Member, role: str, by: Actor = PLANTER, term: Term | None = None) -> RoleGrant:
-    with context.tenant_wide(member.tenant_id):
-        return role_grant(member=member, role=role, term=term or Term(), reason="test", acting_user=by)
-
-
-def become(member: Member, role: RoleCode) -> Member:
-    with context.tenant_wide(member.tenant_id):
-        return member_role_change(member=member, role=role, acting_user=PLANTER)
-
-
-def in_an_hour() -> Term:
-    return Term(until=datetime.now(UTC) + timedelta(hours=1))
-
-
-def denied(tenant: Tenant) -> list[str]:
-    with context.tenant_wide(tenant.id):
-        events = Event.objects.filter(code="rbac.role_change_denied").order_by("at", "id")
-        return [event.facts["refused_as"] for event in events]
 
 
 @pytest.mark.django_db
@@ -355,68 +326,6 @@ class TestLater:
             )  # fmt: skip
 
 
-def at_once(*attempts: Callable[[], object]) -> list[str]:
-    """What comes of attempts on connections of their own: "done", or the refusal's code."""
-    start, outcomes = threading.Barrier(len(attempts)), []
-
-    def run(attempt: Callable[[], object]) -> None:
-        try:
-            start.wait()
-            attempt()
-            outcomes.append("done")
-        except DomainError as refusal:
-            outcomes.append(refusal.code)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(attempt,)) for attempt in attempts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(outcomes)
-
-
-def archived(role: CustomRole) -> CustomRole:
-    with context.tenant_wide(role.tenant_id):
-        return custom_role_archive(role=role, acting_user=PLANTER)
-
-
-def test_a_role_is_archived_or_given_but_not_both(committed: Any, admin: Member, rep: Member) -> None:
-    del committed
-    role = made(admin.tenant, draft())
-    outcome = at_once(lambda: archived(role), lambda: give(rep, role.code))
-    assert outcome in (["done", "rbac.role_in_use"], ["done", "not_found"])
-
-
-def test_a_role_gains_a_duty_or_a_seller_but_not_both(committed: Any, admin: Member, rep: Member) -> None:
-    del committed
-    role = made(admin.tenant, draft())
-
-    def change() -> None:
-        with context.tenant_wide(role.tenant_id):
-            wider = draft(rights=frozenset({"crm.edit"}))
-            custom_role_change(role=role, draft=wider, version=1, acting_user=PLANTER)
-
-    assert at_once(change, lambda: give(rep, role.code)) == ["done", "rbac.duties_conflict"]
-
-
-def test_one_double_submitted_form_makes_one_grant(committed: Any, admin: Member, rep: Member) -> None:
-    del committed, admin
-    assert at_once(lambda: give(rep, "viewer"), lambda: give(rep, "viewer")) == [
-        "done",
-        "rbac.role_held_already",
-    ]
-    with context.tenant_wide(rep.tenant_id):
-        assert RoleGrant.objects.count() == 1
-
-
-def test_one_double_submitted_form_makes_one_role(committed: Any, admin: Member) -> None:
-    del committed
-    attempts = [lambda: made(admin.tenant, draft())] * 2
-    assert at_once(*attempts) == ["done", "rbac.role_name_taken"]
-
-
 @pytest.mark.django_db
 class TestRightsWithoutSight:
     """A role of the workspace's own may hold every right and show no deal but the own: its pages run in the narrower context."""
@@ -497,16 +406,3 @@ class TestAFloodOfRefusals:
         record_denied(refused)
         record_denied(refused)
         assert len(denied(acme)) == 3
-
-
-class DeniedAgain(DeniedChange):
-    sentence = "No."
-
-
-def test_a_flood_on_many_connections_is_one_line(committed: Any, analyst: Member, rep: Member) -> None:
-    del committed
-    refused = DeniedAgain(
-        acting_user=actor_of(analyst), tenant_id=rep.tenant_id, target=(str(rep.id), rep.email)
-    )
-    at_once(*[lambda: record_denied(refused)] * 6)
-    assert len(denied(rep.tenant)) == 1
