@@ -27,14 +27,14 @@ _TABLES = """
 """
 # Of pg_class only what statements on rows, TRUNCATE and ANALYZE leave alone.
 _STRUCTURE = """
-    SELECT count(*), sum(hashtextextended(row(oid, relname, relnamespace, relowner, relkind, relacl::text, reloptions, relhasrules,
+    SELECT 'pg_class', count(*), sum(hashtextextended(row(oid, relname, relnamespace, relowner, relkind, relacl::text, reloptions, relhasrules,
                                               relrowsecurity, relforcerowsecurity, relchecks, relnatts)::text, 0))
       FROM pg_class WHERE relpersistence <> 't' AND relnamespace <> 'pg_toast'::regnamespace
-    UNION ALL SELECT count(*), sum(hashtextextended(row(datacl::text, datdba, datconnlimit)::text, 0))
+    UNION ALL SELECT 'pg_database', count(*), sum(hashtextextended(row(datacl::text, datdba, datconnlimit)::text, 0))
       FROM pg_database WHERE datname = current_database()
-    UNION ALL SELECT count(*), sum(xmin::text::bigint) FROM pg_db_role_setting
+    UNION ALL SELECT 'pg_db_role_setting', count(*), sum(xmin::text::bigint) FROM pg_db_role_setting
       WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-    UNION ALL SELECT count(*), sum(xmin::text::bigint) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_'
+    UNION ALL SELECT 'pg_namespace', count(*), sum(xmin::text::bigint) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_'
 """
 _CATALOGUES = (
     "pg_proc", "pg_policy", "pg_trigger", "pg_constraint", "pg_attribute", "pg_attrdef", "pg_type", "pg_rewrite", "pg_cast",
@@ -68,8 +68,8 @@ class Original:
         self._sums = " UNION ALL ".join(_sum_of(name) for name, *_ in described)
         sums = self._summed()
         self._tables = [
-            Table(name, pointed_at, columns, self._copied(name, columns), sums[place])
-            for place, (name, pointed_at, columns) in enumerate(described)
+            Table(name, pointed_at, columns, self._copied(name, columns), sums[name])
+            for name, pointed_at, columns in described
         ]
         self._structure = self._described()
 
@@ -92,8 +92,8 @@ class Original:
         found = self._summed()
         with self._connection.transaction():
             self._connection.execute("SET LOCAL session_replication_role = replica")  # no triggers, no keys
-            for table, sum_now in zip(self._tables, found, strict=True):
-                if sum_now != table.sum:
+            for table in self._tables:
+                if found[table.name] != table.sum:
                     self._refill_table(table)
 
     def _refill_table(self, table: Table) -> None:
@@ -108,11 +108,11 @@ class Original:
         with self._connection.cursor() as cursor, cursor.copy(sql.SQL(statement)) as copy:
             return b"".join(bytes(part) for part in copy)
 
-    def _summed(self) -> list[Sum]:
-        return [(int(count), int(total)) for count, total in self._run(self._sums).fetchall()]
+    def _summed(self) -> dict[str, Sum]:
+        return {name: (int(count), int(total)) for name, count, total in self._run(self._sums)}
 
-    def _described(self) -> list[tuple[Any, ...]]:
-        return self._run(_STRUCTURE + "".join(map(_versions_of, _CATALOGUES))).fetchall()
+    def _described(self) -> set[tuple[Any, ...]]:
+        return set(self._run(_STRUCTURE + "".join(map(_versions_of, _CATALOGUES))))
 
     def _run(self, statement: str) -> psycopg.Cursor[Any]:
         return self._connection.execute(sql.SQL(statement))
@@ -128,8 +128,9 @@ def original_of(address: str) -> Original | None:
 
 
 def _sum_of(table: str) -> str:
-    return f"SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {table} t"
+    # With its name: several workers read large tables, and then the parts of a UNION ALL come in any order.
+    return f"SELECT '{table}', count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {table} t"
 
 
 def _versions_of(catalogue: str) -> str:
-    return f" UNION ALL SELECT count(*), sum(xmin::text::bigint) FROM {catalogue}"
+    return f" UNION ALL SELECT '{catalogue}', count(*), sum(xmin::text::bigint) FROM {catalogue}"

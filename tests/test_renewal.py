@@ -19,6 +19,15 @@ ROWS = {
     "writes to the log, which nobody may take from": "INSERT INTO audit_platformevent SELECT (r).* FROM"
     " (SELECT jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid())) AS r FROM audit_platformevent e LIMIT 1)",
     "empties": "TRUNCATE accounts_user CASCADE",
+    "adds so much that several processes read it": """
+        SET session_replication_role = replica;
+        INSERT INTO isolation_heartbeat (name, at) SELECT 'left behind ' || number, now() FROM generate_series(1, 100000) number;
+        INSERT INTO crm_sync_seenrow (tenant_id, run_id, object_name, external_id)
+            SELECT 1, gen_random_uuid(), 'deals', number FROM generate_series(1, 100000) number;
+        INSERT INTO crm_sync_noticedrow (tenant_id, connection_id, object_name, external_id, noticed_at)
+            SELECT 1, gen_random_uuid(), 'deals', number, now() FROM generate_series(1, 100000) number;
+        ANALYZE
+    """,
 }
 MORE = {
     "a right on a table": "GRANT SELECT ON tenants_member TO revops_app",
