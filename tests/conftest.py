@@ -44,6 +44,17 @@ def pytest_collection_finish() -> None:
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path(os.environ["REVOPS_HOME"]).absolute()
 _TEMPLATE_LOCK = 727_001
+_LONGEST_FIRST = ("soak", "browser", "whole_path", "test_permission_table.py", "crm_sync")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that no worker is left with it alone at the end; the rest stays as it is."""
+    items.sort(key=_place_of)
+
+
+def _place_of(item: pytest.Item) -> int:
+    top = item.path.relative_to(ROOT / "tests").parts[0]
+    return _LONGEST_FIRST.index(top) if top in _LONGEST_FIRST else len(_LONGEST_FIRST)
 
 
 def _fingerprint() -> str:

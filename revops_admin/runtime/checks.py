@@ -46,7 +46,9 @@ def test(home: Path, arguments: list[str]) -> int:
     note = _chromium()
     try:
         ensure_services(test_home, durable=False)
-        command = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", *arguments]
+        # In the order that tests/conftest.py gives.
+        spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+        command = [sys.executable, "-m", "pytest", *spread, *arguments]
         variables = os.environ | {"REVOPS_HOME": str(test_home)}
         code = subprocess.run(command, cwd=homes.project_root(), env=variables, check=False).returncode
     except KeyboardInterrupt:
