@@ -6,7 +6,7 @@ runs only where the first does not fill the page: one query with ``OR … IS NUL
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date
@@ -95,9 +95,17 @@ _FLAGS = {
 # One look-up a row that is shown: left to itself, the planner read all scores of an owner to show fifty of them.
 _LOOKED_UP = """LEFT JOIN LATERAL (
     SELECT * FROM pipeline_dealhealth h WHERE h.tenant_id = o.tenant_id AND h.id = o.id OFFSET 0) AS h ON true"""
+# One look-up a deal: with the wall's own owners beside it, the planner took a list of ids for worse than reading all of an owner's deals.
 _NAMED = """(
-    SELECT * FROM crm_sync_opportunity WHERE tenant_id = %(tenant)s AND id = ANY (%(named)s) OFFSET 0) AS o"""
-_OWNER = "LEFT JOIN crm_sync_owner w ON w.tenant_id = o.tenant_id AND w.id = o.owner_id"
+    SELECT named.* FROM unnest(%(named)s::bigint[]) AS one (id) CROSS JOIN LATERAL (
+        SELECT * FROM crm_sync_opportunity WHERE tenant_id = %(tenant)s AND crm_sync_opportunity.id = one.id OFFSET 0) AS named
+    OFFSET 0) AS o"""
+_HEALTH = "JOIN pipeline_dealhealth h ON h.tenant_id = o.tenant_id AND h.id = o.id"
+# In the order of the scores' index, one look-up a row: left to itself, the planner joined all scores to all deals and sorted.
+_BY_HEALTH = """(SELECT * FROM pipeline_dealhealth WHERE tenant_id = %(tenant)s) AS h CROSS JOIN LATERAL (
+    SELECT * FROM crm_sync_opportunity o WHERE o.tenant_id = h.tenant_id AND o.id = h.id OFFSET 0) AS o"""
+_OWNER = """LEFT JOIN LATERAL (
+    SELECT * FROM crm_sync_owner w WHERE w.tenant_id = o.tenant_id AND w.id = o.owner_id OFFSET 0) AS w ON true"""
 _FROM_HEALTH = (SortKey.SCORE, SortKey.STAGE_AGE)
 
 
@@ -107,16 +115,15 @@ class DealQuery:
     def __init__(self, tenant_id: int, filters: DealFilters) -> None:
         self.filters = filters
         self.values: dict[str, Any] = {"tenant": tenant_id}
+        self.owned = list(self._owned())
+        """Conditions on the owner, which deals and their scores have both."""
         self.conditions = ["o.tenant_id = %(tenant)s", *self._conditions()]
 
     def _conditions(self) -> Iterator[str]:
         filters = self.filters
         if filters.state in _STATES:
             yield _STATES[filters.state]
-        yield from self._one_owner()
-        yield from self._shared()
         for name, column, values in (
-            ("owners", "o.owner_id", filters.owners if len(filters.owners) > 1 else ()),
             ("stages", "o.stage", filters.stages),
             ("bands", "h.band", [band.value for band in filters.bands]),
         ):
@@ -135,23 +142,18 @@ class DealQuery:
         yield from (_FLAGS[flag] for flag in filters.hygiene)
         yield from self._search()
 
-    def _one_owner(self) -> Iterator[str]:
+    def _owned(self) -> Iterator[str]:
         """A rep's own deals, or one owner's: said as an equation, because only that keeps the order of the owner's index.
 
         The wall's own condition is on an array that the planner cannot see; with it alone a rep of 200 waits 4 times longer.
         """
-        seen = context.current()
+        seen, owners = context.current(), self.filters.owners
         if seen.role is context.Role.TENANT_MEMBER and len(seen.owner_ids) == 1:
             self.values["only_owner"] = seen.owner_ids[0]
-            yield "o.owner_id = %(only_owner)s"
-        if len(self.filters.owners) == 1:
-            self.values["owner"] = self.filters.owners[0]
-            yield "o.owner_id = %(owner)s"
-
-    def _shared(self) -> Iterator[str]:
-        if self.filters.is_shared:
-            self.values["shared"] = list(context.current().shares.deal)
-            yield "o.id = ANY (%(shared)s)"
+            yield "owner_id = %(only_owner)s"
+        if owners:
+            self.values["owners"] = list(owners) if len(owners) > 1 else owners[0]
+            yield f"owner_id = {'ANY (%(owners)s)' if len(owners) > 1 else '%(owners)s'}"
 
     def _search(self) -> Iterator[str]:
         if self.filters.words:
@@ -161,6 +163,8 @@ class DealQuery:
             yield found.condition
             if found.deal_ids is not None:
                 self.values["named"] = found.deal_ids
+        if self.filters.is_shared:
+            self.values["named"] = list(context.current().shares.deal)
 
     @property
     def is_searching_everything(self) -> bool:
@@ -187,18 +191,24 @@ class DealQuery:
         filters = self.filters
         return not (self.needs_health or filters.stages or filters.words or filters.state is DealState.ALL)
 
-    def _from(self, *, has_value: bool, with_owner: bool = True) -> str:
-        scored = self.needs_health or (self.filters.sort in _FROM_HEALTH and has_value)
-        return f"FROM {self._deals} {self._inner_join() if scored else _LOOKED_UP} {_OWNER if with_owner else ''}"
+    def _from(self, *, has_value: bool) -> str:
+        if not self._is_by_health(has_value=has_value):
+            return f"{self._deals} {_HEALTH if self.needs_health else _LOOKED_UP}"
+        is_ranged = {"amount_min", "amount_max", "close_from", "close_to"} & self.values.keys()
+        is_few = is_ranged or "named" in self.values
+        return f"{self._deals} {_HEALTH}" if is_few else _BY_HEALTH
+
+    def _is_by_health(self, *, has_value: bool) -> bool:
+        return has_value and self.filters.sort in _FROM_HEALTH
+
+    def _where(self, *, with_health: bool, more: Sequence[str] = ()) -> str:
+        owned = [f"{table}.{one}" for one in self.owned for table in ("oh" if with_health else "o")]
+        return " AND ".join([*self.conditions, *owned, *more])
 
     @property
     def _deals(self) -> str:
         """The table of deals; fenced off where a search named some, because conditions on text are estimated at random."""
         return _NAMED if "named" in self.values else "crm_sync_opportunity o"
-
-    def _inner_join(self) -> str:
-        mine = "AND h.owner_id = %(only_owner)s" if "only_owner" in self.values else ""
-        return f"JOIN pipeline_dealhealth h ON h.tenant_id = o.tenant_id AND h.id = o.id {mine}"
 
     def select(
         self, *, has_value: bool, is_backward: bool = False, cursor: Cursor | None = None, limit: int = 0
@@ -208,20 +218,21 @@ class DealQuery:
         key = "h.id" if self.filters.sort in _FROM_HEALTH and has_value else "o.id"
         is_descending = self.filters.is_descending != is_backward
         direction, beyond = ("DESC", "<") if is_descending else ("ASC", ">")
-        conditions, values = [*self.conditions], dict(self.values)
-        conditions.append(f"{column} IS {'NOT ' if has_value else ''}NULL")
+        more, values = [f"{column} IS {'NOT ' if has_value else ''}NULL"], dict(self.values)
         if cursor is not None:
             values |= {"at": cursor.value, "id": cursor.deal_id}
-            conditions.append(
+            more.append(
                 f"({column}, {key}) {beyond} (%(at)s, %(id)s)" if has_value else f"{key} {beyond} %(id)s"
             )
         order = f"{column} {direction}, {key} {direction}" if has_value else f"{key} {direction}"
-        which, ordered = f"WHERE {' AND '.join(conditions)}", f"ORDER BY {order}"
         if limit and not (self.needs_health or self.filters.sort in _FROM_HEALTH):
             # Cut first: behind the wall the planner takes an owner's rows for few, and looked scores up for all that it then sorted.
-            cut = f"(SELECT o.* FROM {self._deals} {which} {ordered} LIMIT {limit:d}) AS o"
-            return f"SELECT {_COLUMNS} FROM {cut} {_LOOKED_UP} {_OWNER} {ordered}", values
-        sql = f"SELECT {_COLUMNS} {self._from(has_value=has_value)} {which} {ordered}"
+            where = self._where(with_health=False, more=more)
+            cut = f"(SELECT o.* FROM {self._deals} WHERE {where} ORDER BY {order} LIMIT {limit:d}) AS o"
+            return f"SELECT {_COLUMNS} FROM {cut} {_LOOKED_UP} {_OWNER} ORDER BY {order}", values
+        is_joined = self.needs_health or self._is_by_health(has_value=has_value)
+        where = self._where(with_health=is_joined, more=more)
+        sql = f"SELECT {_COLUMNS} FROM {self._from(has_value=has_value)} {_OWNER} WHERE {where} ORDER BY {order}"
         return (f"{sql} LIMIT {limit:d}" if limit else sql), values
 
     def fetch(self, *, limit: int, cursor: Cursor | None = None) -> list[DealRow]:
@@ -244,8 +255,9 @@ class DealQuery:
 
     def count(self, *, at_most: int) -> int:
         """How many deals the list has, counted no further than ``at_most``. Raises: SearchTooSlow."""
-        source = self._from(has_value=False, with_owner=False) if self.needs_health else f"FROM {self._deals}"
-        sql = f"SELECT count(*) FROM (SELECT {source} WHERE {' AND '.join(self.conditions)} LIMIT {at_most:d}) AS counted"
+        source = self._from(has_value=False) if self.needs_health else self._deals
+        where = self._where(with_health=self.needs_health)
+        sql = f"SELECT count(*) FROM (SELECT FROM {source} WHERE {where} LIMIT {at_most:d}) AS counted"
         with time_limited(self.is_slow), connection.cursor() as cursor:
             cursor.execute(sql, self.values)
             (found,) = cursor.fetchone() or (0,)

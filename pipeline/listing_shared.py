@@ -1,21 +1,22 @@
 """The deals list for who holds shares: own deals and shared ones are read apart, each by its index, and put together in order.
 
-The wall's condition for them is an OR, which no index answers: with it alone the planner walks the whole workspace in the list's order.
+The wall's condition for them is an OR, which no index answers, and which has the planner take what fits for little: with it alone
+a page is made of the whole workspace, or of all that the reader's owners own. So own deals are read as by somebody without shares.
 """
 
 from __future__ import annotations
 
-import copy
-from typing import Any, Self
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
 
 from isolation import context
 from pipeline.cursors import Cursor
 from pipeline.filters import DealFilters, SortKey
-from pipeline.listing import DealQuery
+from pipeline.listing import DealQuery, DealRow
 
-_MINE = "o.owner_id = ANY (%(mine)s)"
-_ONE_OWNERS = "o.owner_id = %(mine)s"
-_SHARED_ONLY = "o.id = ANY (%(shared_deals)s) AND (o.owner_id IS NULL OR o.owner_id <> ALL (%(owners)s))"
+_SHARED_ONLY = "o.id = ANY (%(shared)s) AND (o.owner_id IS NULL OR o.owner_id <> ALL (%(own)s))"
 _SORT_NAMES = {SortKey.AMOUNT: "amount_minor", SortKey.STAGE_AGE: "days_in_stage"}
 
 
@@ -30,31 +31,58 @@ class SharedDealQuery(DealQuery):
 
     def __init__(self, tenant_id: int, filters: DealFilters) -> None:
         super().__init__(tenant_id, filters)
-        seen = context.current()
-        is_one = len(seen.owner_ids) == 1
-        self.values |= {
-            "mine": seen.owner_ids[0] if is_one else list(seen.owner_ids),
-            "owners": list(seen.owner_ids),
-            "shared_deals": list(seen.shares.deal),
-        }
-        self._halves = (_ONE_OWNERS if is_one else _MINE, _SHARED_ONLY)
+        self._tenant_id = tenant_id
+        self._seen = context.current()
+        self.values |= {"own": list(self._seen.owner_ids), "shared": list(self._seen.shares.deal)}
 
-    def _half(self, condition: str) -> Self:
-        half = copy.copy(self)
-        half.conditions = [*self.conditions, condition]
-        return half
+    def _as_owner(self) -> AbstractContextManager[context.Context]:
+        return context.tenant_member(self._tenant_id, self._seen.owner_ids)
+
+    @cached_property
+    def _own(self) -> DealQuery:
+        """To be made and asked ``_as_owner``."""
+        return DealQuery(self._tenant_id, self.filters)
+
+    @cached_property
+    def _others(self) -> DealQuery:
+        part = self._part(_SHARED_ONLY)
+        part.values["named"] = part.values["shared"]
+        return part
+
+    def _part(self, condition: str) -> DealQuery:
+        part = DealQuery.__new__(DealQuery)
+        vars(part).update(filters=self.filters, owned=self.owned, values=dict(self.values))
+        part.conditions = [*self.conditions, condition]
+        return part
+
+    def fetch(self, *, limit: int, cursor: Cursor | None = None) -> list[DealRow]:
+        """At most ``limit`` rows beyond ``cursor``, in the list's order. Raises: SearchTooSlow."""
+        if self.filters.sort is SortKey.NAME:  # in the order of the database's alphabet
+            return super().fetch(limit=limit, cursor=cursor)
+        with self._as_owner():
+            own = self._own.fetch(limit=limit, cursor=cursor)
+        rows = self._in_order([*own, *self._others.fetch(limit=limit, cursor=cursor)])
+        return rows[-limit:] if cursor is not None and cursor.is_backward else rows[:limit]
+
+    def _in_order(self, rows: Sequence[DealRow]) -> list[DealRow]:
+        sort, is_descending = self.filters.sort, self.filters.is_descending
+        known = [row for row in rows if row.sort_value(sort) is not None]
+        known.sort(key=lambda row: (row.sort_value(sort), row.id), reverse=is_descending)
+        others = [row for row in rows if row.sort_value(sort) is None]
+        return [*known, *sorted(others, key=lambda row: row.id, reverse=is_descending)]
 
     def select(
         self, *, has_value: bool, is_backward: bool = False, cursor: Cursor | None = None, limit: int = 0
     ) -> tuple[str, dict[str, Any]]:
-        """Both parts, each cut to ``limit``, as one list."""
+        """Both parts, each cut to ``limit``, as one list: for the order of names, and for streams."""
         parts, values = [], dict(self.values)
-        for condition in self._halves:
-            sql, given = super(SharedDealQuery, self._half(condition)).select(
-                has_value=has_value, is_backward=is_backward, cursor=cursor, limit=limit
-            )
+        for part in (self._part("o.owner_id = ANY (%(own)s)"), self._others):
+            sql, given = part.select(has_value=has_value, is_backward=is_backward, cursor=cursor, limit=limit)
             parts.append(f"({sql})")
             values |= given
+        values |= (
+            {"named": self.values["named"]} if "named" in self.values else {}
+        )  # what one part names, the other must find
         direction = "DESC" if self.filters.is_descending != is_backward else "ASC"
         name = _SORT_NAMES.get(self.filters.sort, self.filters.sort.value)
         order = f"{name} {direction}, id {direction}" if has_value else f"id {direction}"
@@ -63,8 +91,6 @@ class SharedDealQuery(DealQuery):
 
     def count(self, *, at_most: int) -> int:
         """How many deals both parts have together, counted no further than ``at_most``. Raises: SearchTooSlow."""
-        found = 0
-        for condition in self._halves:
-            if found < at_most:
-                found += super(SharedDealQuery, self._half(condition)).count(at_most=at_most - found)
-        return found
+        with self._as_owner():
+            own = self._own.count(at_most=at_most)
+        return own + (self._others.count(at_most=at_most - own) if own < at_most else 0)

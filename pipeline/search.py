@@ -22,6 +22,8 @@ from tenants.models import Crm
 
 NAMED_AT_MOST = 5_000
 """Deals that are looked at one by one. More than these of a million are a page in some thousand rows of any order."""
+FEW = 500
+"""Deals that are looked at sooner than another term is asked for."""
 COMMON_FROM = 100_000
 """From so many words on, a term is on so many deals that the list's own order is read sooner than two such terms are intersected."""
 TERMS_AT_MOST = 6
@@ -86,16 +88,19 @@ def _asked(tenant_id: int, search: str) -> tuple[list[str], bool, list[int]]:
 
 
 def _named(tenant_id: int, terms: Sequence[str]) -> set[int] | None:
-    """The deals that hold the first term that few deals hold, or all of the terms together; None where those are many as well."""
+    """The deals that hold the terms that few deals hold, or all of the terms together; None where those are many as well."""
     if not terms:
         return set()
     asked = [_Words(tenant_id, term) for term in terms[:TERMS_AT_MOST]]
+    found: set[int] | None = None
     for one in asked:
-        if (found := one.deals()) is not None:
-            return found
-    if len(asked) > 1 and any(one.is_within(COMMON_FROM) for one in asked):
+        if (deals := one.deals()) is not None:
+            found = deals if found is None else found & deals
+        if found is not None and len(found) <= FEW:
+            break
+    if found is None and len(asked) > 1 and any(one.is_within(COMMON_FROM) for one in asked):
         return _together(asked)
-    return None
+    return found
 
 
 class _Words:
