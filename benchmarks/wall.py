@@ -1,4 +1,4 @@
-"""What the wall costs: the program's reads against the same SQL by hand, a right against guardian and pycasbin, a move in the tree.
+"""What the wall costs: reads against the same SQL by hand, an explanation, a move in the tree, a right against guardian and pycasbin.
 
 ``python -m benchmarks.wall [--rounds 30] [--small] [--without-peers]``; reads and moves have goals, see docs/benchmarks.md.
 """
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _measure(ready: Services, options: argparse.Namespace) -> list[str]:
-    from benchmarks import wall_ground, wall_queries, wall_rights, wall_tree
+    from benchmarks import wall_explain, wall_ground, wall_queries, wall_rights, wall_tree
 
     small, rounds = options.small, options.rounds
     tenants, owners, each, team = (3, 6, 20, 3) if small else (200, 200, 50, 43)
@@ -54,6 +54,7 @@ def _measure(ready: Services, options: argparse.Namespace) -> list[str]:
         )
         measured = wall_queries.compare(tenant.id, admin, team=team, rounds=rounds)
         missed = [f"{one.reader.name}, {one.page}" for one in measured if not one.is_within]
+        missed += wall_explain.compare(admin, tenant, "deal1-owner1", rounds)
         moves = wall_tree.measure(admin, (10, 100) if small else (1_000, 10_000), rounds)
         wall_tree.show(moves)
         missed += moves.missed

@@ -87,15 +87,20 @@ def people(slug: str, how_many: int) -> list[Member]:
     """A workspace with so many members, analysts and viewers in turns: 11 rights each on the average."""
     with context.platform("benchmark", ACTOR):
         tenant = Tenant.objects.create(slug=slug, name=slug, tier="enterprise", crm="salesforce")
-    emails = [f"{slug}{number}@bench.test" for number in range(how_many)]
-    users = User.objects.bulk_create([User(email=email, password="!") for email in emails])  # noqa: S106 - nobody can sign in by it
-    roles = itertools.cycle([RoleCode.REVOPS_ANALYST, RoleCode.VIEWER])
+    with context.tenant_wide(tenant.id):
+        return members_of(tenant, how_many, [RoleCode.REVOPS_ANALYST, RoleCode.VIEWER])
+
+
+def members_of(tenant: Tenant, how_many: int, roles: list[RoleCode]) -> list[Member]:
+    """New members of a workspace, with these roles in turns. Needs the tenant-wide context."""
+    emails = [f"{tenant.slug}{number}@bench.test" for number in range(how_many)]
+    with context.shared_tables():
+        users = User.objects.bulk_create([User(email=email, password="!") for email in emails])  # noqa: S106 - nobody can sign in by it
     members = [
         Member(tenant=tenant, user=user, email=user.email, role=role)
-        for user, role in zip(users, roles, strict=False)
+        for user, role in zip(users, itertools.cycle(roles), strict=False)
     ]
-    with context.tenant_wide(tenant.id):
-        return list(Member.objects.bulk_create(members))
+    return list(Member.objects.bulk_create(members))
 
 
 def tree(admin: psycopg.Connection[Any], members: list[Member]) -> dict[int, list[Member]]:
@@ -123,6 +128,11 @@ def tree(admin: psycopg.Connection[Any], members: list[Member]) -> dict[int, lis
             ReportingLine(tenant_id=top.tenant_id, member=member, manager=manager)
             for member, manager in lines
         )
-    admin.execute(_PATHS, {"tenant": top.tenant_id})
-    admin.execute("VACUUM (ANALYZE) tenants_member, rbac_reportingline, rbac_reportingpath")
+    closed_tree(admin, top.tenant_id)
     return heads
+
+
+def closed_tree(admin: psycopg.Connection[Any], tenant_id: int) -> None:
+    """Have everybody's team known from the committed lines."""
+    admin.execute(_PATHS, {"tenant": tenant_id})
+    admin.execute("VACUUM (ANALYZE) tenants_member, rbac_reportingline, rbac_reportingpath")

@@ -21,14 +21,17 @@ from psycopg.types.string import TextLoader
 
 from isolation import context
 from isolation.actors import NO_SHARES, Shares
-from pipeline.filters import DealFilters
+from pipeline.filters import DealFilters, SortKey
 from pipeline.listing_shared import deal_query
 from pipeline.selectors import deal_named
 
 MOST, MOST_MORE_MS, MOST_WITH_SHARES = 1.2, 0.25, 2.0
+SHORT_MS = 1.0
 SHARES = 50
 TOP = 50
 WARM_UP = 3
+_CONTEXT = "revops.context"
+"""What only the statement that sets a context holds."""
 _SUMS = """
     SELECT o.stage, count(*), sum(o.amount_minor) FROM crm_sync_opportunity o
     WHERE o.tenant_id = %s AND NOT o.is_closed GROUP BY o.stage ORDER BY o.stage
@@ -39,36 +42,44 @@ _SUMS = """
 class Reader:
     """Who reads: a name, the context, the condition that a program without a wall would write, and how many times as long it may take.
 
-    ``{o}`` in the condition is the alias of the deals' or words' table. ``of_words`` is that of the words' table where it differs: a
-    shared deal is not found by its words, but by its id.
+    ``{o}`` in the condition is the alias of the table. ``of_shares`` is the condition where shares count: not on the table of words,
+    because a shared deal is not found by its words, and not where the program reads own deals apart.
     """
 
     name: str
     enter: Callable[[], AbstractContextManager[context.Context]]
     condition: str = ""
+    of_shares: str = ""
     most: float = MOST
-    of_words: str = ""
 
-    def written(self, alias: str) -> str:
-        """The condition on the table of that alias."""
-        return (self.of_words if alias == "w" and self.of_words else self.condition).format(o=alias)
+    def written(self, alias: str, role: context.Role) -> str:
+        """The condition on the table of that alias, in a statement that is sent as that role."""
+        counts_shares = role is context.Role.TENANT_SHARED and alias != "w"
+        return (self.of_shares if counts_shares else self.condition).format(o=alias)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A statement with its values, and the role that it was sent as."""
+
+    sql: str
+    role: context.Role
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Median milliseconds of one page of one reader, which sends so many reads."""
+    """Median milliseconds of one page of one reader, and the most that it may take behind the wall."""
 
     reader: Reader
     page: str
-    reads: int
     walled: float
     by_hand: float
+    allowed: float
 
     @property
     def is_within(self) -> bool:
-        """Whether the wall costs no more than it may: by the ratio, or in all where statements are shorter than a millisecond."""
-        more = MOST_MORE_MS * self.reads if self.by_hand < self.reads else 0
-        return self.walled <= max(self.by_hand * self.reader.most, self.by_hand + more)
+        """Whether the wall costs no more than it may."""
+        return self.walled <= self.allowed
 
 
 def readers(tenant_id: int, owners: list[int], team: int, shared: tuple[int, ...]) -> list[Reader]:
@@ -94,9 +105,9 @@ def _of_owners(tenant_id: int, name: str, owners: tuple[int, ...], shares: Share
     return Reader(
         f"{name}, {len(shares.deal)} shares",
         lambda: context.tenant_shared(tenant_id, owners, shares),
+        condition,
         either,
         MOST_WITH_SHARES,
-        condition,
     )
 
 
@@ -108,8 +119,8 @@ def _array(ids: tuple[int, ...]) -> str:
 def pages(tenant_id: int, deal: str) -> dict[str, Callable[[], object]]:
     """What is read, by the program's own functions."""
 
-    def listed(search: str = "") -> list[Any]:
-        return deal_query(tenant_id, DealFilters(search=search)).fetch(limit=TOP)
+    def listed(search: str = "", sort: SortKey = SortKey.CLOSE_ON) -> list[Any]:
+        return deal_query(tenant_id, DealFilters(search=search, sort=sort)).fetch(limit=TOP)
 
     def sums() -> list[Any]:
         with connection.cursor() as cursor:
@@ -118,6 +129,7 @@ def pages(tenant_id: int, deal: str) -> dict[str, Callable[[], object]]:
 
     return {
         "first 50 by close date": listed,
+        "first 50 by score": lambda: listed(sort=SortKey.SCORE),
         "sum by stage": sums,
         "search, some": lambda: listed("account 77"),
         "search, most": lambda: listed("deal"),
@@ -126,13 +138,13 @@ def pages(tenant_id: int, deal: str) -> dict[str, Callable[[], object]]:
     }
 
 
-def caught(reader: Reader, page: Callable[[], object]) -> list[str]:
-    """The statements that a page sends, with their values, without those that set the context."""
-    sent: list[str] = []
+def caught(reader: Reader, page: Callable[[], object]) -> list[Sent]:
+    """What a page sends once its context is entered; contexts that it enters by itself are among it."""
+    sent: list[Sent] = []
 
     def catch(execute: Any, sql: str, values: Any, many: bool, of: dict[str, Any]) -> Any:
         with psycopg.ClientCursor(of["connection"].connection) as cursor:
-            sent.append(cursor.mogrify(sql, values))
+            sent.append(Sent(cursor.mogrify(sql, values), context.current().role))
         return execute(sql, values, many, of)
 
     with reader.enter(), connection.execute_wrapper(catch):
@@ -140,38 +152,48 @@ def caught(reader: Reader, page: Callable[[], object]) -> list[str]:
     return sent
 
 
-def by_hand(reader: Reader, statement: str) -> str:
-    """The statement with the reader's condition behind each tenant's."""
-    if not reader.condition:
-        return statement
+def by_hand(reader: Reader, sent: Sent) -> str:
+    """The statement with the reader's condition behind each tenant's; "" for what only a wall needs."""
+    if _CONTEXT in sent.sql:
+        return ""
 
     def added(found: re.Match[str]) -> str:
-        return f"{found[0]} {reader.written(found['alias'])}"
+        return f"{found[0]} {reader.written(found['alias'], sent.role)}"
 
-    written = re.sub(r'(?P<alias>\b[ow]|"crm_sync_opportunity")\."?tenant_id"? = \d+', added, statement)
-    bare = reader.written("crm_sync_opportunity")
-    return re.sub(r"(crm_sync_opportunity WHERE tenant_id = \d+)", rf"\1 {bare}", written)
+    written = re.sub(r'(?P<alias>\b[ow]|"crm_sync_opportunity")\."?tenant_id"? = \d+', added, sent.sql)
+    for table in ("crm_sync_opportunity", "pipeline_dealhealth"):
+        condition = reader.written(table, sent.role)
+        written = re.sub(rf"({table} WHERE tenant_id = \d+)", rf"\1 {condition}", written)
+    return written
 
 
-def milliseconds(login: psycopg.Connection[Any], statements: list[str]) -> tuple[float, list[Any]]:
-    """How long the statements take, and all their rows."""
-    rows: list[Any] = []
+def milliseconds(login: psycopg.Connection[Any], statements: list[str]) -> tuple[list[float], list[Any]]:
+    """How long each of the statements takes, and all their rows."""
+    times, rows = list[float](), list[Any]()
     with psycopg.ClientCursor(login) as cursor:
-        started = time.perf_counter()
         for statement in statements:
-            cursor.execute(statement)
-            if cursor.description:
+            started = time.perf_counter()
+            if statement:
+                cursor.execute(statement)
+            if statement and cursor.description and _CONTEXT not in statement:
                 rows += cursor.fetchall()
-        return (time.perf_counter() - started) * 1000, rows
+            times.append((time.perf_counter() - started) * 1000)
+    return times, rows
+
+
+def allowed(statement: str, by_hand: float, most: float) -> float:
+    """The most that a statement may take behind the wall: so many times as long, or a little more where it is short."""
+    is_read = re.match(r"\s*\(?SELECT (?!set_config)", statement)
+    return max(by_hand * most, by_hand + MOST_MORE_MS if is_read and by_hand < SHORT_MS else 0)
 
 
 def measure(
     reader: Reader, name: str, page: Callable[[], object], admin: psycopg.Connection[Any], rounds: int
 ) -> Measured:
     """Both in turns. Exits where they do not read the same rows."""
-    ours = caught(reader, page)
-    theirs = [by_hand(reader, statement) for statement in ours]
-    times: tuple[list[float], list[float]] = ([], [])
+    sent = caught(reader, page)
+    ours, theirs = [one.sql for one in sent], [by_hand(reader, one) for one in sent]
+    times: tuple[list[list[float]], list[list[float]]] = ([], [])
     for turn in range(rounds + WARM_UP):
         with reader.enter():
             walled, rows = milliseconds(connection.connection, ours)
@@ -182,8 +204,11 @@ def measure(
         if turn >= WARM_UP:
             times[0].append(walled)
             times[1].append(plain)
-    reads = sum(bool(re.match(r"\s*SELECT (?!set_config)", one)) for one in ours)
-    return Measured(reader, name, reads, *(statistics.median(side) for side in times))
+    walled_each, plain_each = (
+        [statistics.median(turns) for turns in zip(*side, strict=True)] for side in times
+    )
+    most = sum(allowed(one, plain, reader.most) for one, plain in zip(theirs, plain_each, strict=True))
+    return Measured(reader, name, sum(walled_each), sum(plain_each), most)
 
 
 def compare(tenant_id: int, admin: psycopg.Connection[Any], *, team: int, rounds: int) -> list[Measured]:
