@@ -1,6 +1,6 @@
 """What the wall costs: reads against the same SQL by hand, an explanation, a move in the tree, a right against guardian and pycasbin.
 
-``python -m benchmarks.wall [--rounds 30] [--small] [--without-peers]``; reads and moves have goals, see docs/benchmarks.md.
+``python -m benchmarks.wall [--rounds 60] [--small] [--without-peers]``; reads and moves have goals, see docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _measure(ready: Services, options: argparse.Namespace) -> list[str]:
             f"{deals:,} deals of {tenants} workspaces made in {time.perf_counter() - started:.0f} s",
             flush=True,
         )
-        measured = wall_queries.compare(tenant.id, admin, team=team, rounds=rounds)
+        measured = wall_queries.compare(tenant.id, str(ready.database_admin_url), team=team, rounds=rounds)
         missed = [f"{one.reader.name}, {one.page}" for one in measured if not one.is_within]
         missed += wall_explain.compare(admin, tenant, "deal1-owner1", rounds)
         moves = wall_tree.measure(admin, (10, 100) if small else (1_000, 10_000), rounds)
@@ -69,7 +69,7 @@ def _measure(ready: Services, options: argparse.Namespace) -> list[str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument(
         "--small",
         action="store_true",

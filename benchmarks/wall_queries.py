@@ -17,19 +17,19 @@ from typing import Any
 
 import psycopg
 from django.db import connection
-from psycopg.types.string import TextLoader
 
 from isolation import context
 from isolation.actors import NO_SHARES, Shares
 from pipeline.filters import DealFilters, SortKey
 from pipeline.listing_shared import deal_query
-from pipeline.selectors import deal_named
+from pipeline.selectors import deal_detail, deal_named
+from rbac.redaction.reading import Redactor
 
 MOST, MOST_MORE_MS, MOST_WITH_SHARES = 1.2, 0.25, 2.0
 SHORT_MS = 1.0
 SHARES = 50
 TOP = 50
-WARM_UP = 3
+WARM_UP = 10
 _CONTEXT = "revops.context"
 """What only the statement that sets a context holds."""
 _SUMS = """
@@ -135,6 +135,7 @@ def pages(tenant_id: int, deal: str) -> dict[str, Callable[[], object]]:
         "search, most": lambda: listed("deal"),
         "search, nothing": lambda: listed("deal nothing"),
         "one deal": lambda: deal_named(tenant_id, deal),
+        "the deal's page": lambda: deal_detail(tenant_id, deal, Redactor(is_masking=True)),
     }
 
 
@@ -194,16 +195,25 @@ def measure(
     sent = caught(reader, page)
     ours, theirs = [one.sql for one in sent], [by_hand(reader, one) for one in sent]
     times: tuple[list[list[float]], list[list[float]]] = ([], [])
-    for turn in range(rounds + WARM_UP):
+
+    def walled() -> tuple[list[float], list[Any]]:
         with reader.enter():
-            walled, rows = milliseconds(connection.connection, ours)
+            return milliseconds(connection.connection, ours)
+
+    def plain() -> tuple[list[float], list[Any]]:
         with admin.transaction():
-            plain, same = milliseconds(admin, theirs)
+            return milliseconds(admin, theirs)
+
+    for turn in range(rounds + WARM_UP):
+        # Each goes first as often as the other.
+        (walled_times, rows), (plain_times, same) = (
+            (walled(), plain()) if turn % 2 else (plain(), walled())[::-1]
+        )
         if rows != same:
             raise SystemExit(f"{reader.name}, {name}: {len(rows)} rows behind the wall, {len(same)} by hand.")
         if turn >= WARM_UP:
-            times[0].append(walled)
-            times[1].append(plain)
+            times[0].append(walled_times)
+            times[1].append(plain_times)
     walled_each, plain_each = (
         [statistics.median(turns) for turns in zip(*side, strict=True)] for side in times
     )
@@ -211,9 +221,16 @@ def measure(
     return Measured(reader, name, sum(walled_each), sum(plain_each), most)
 
 
-def compare(tenant_id: int, admin: psycopg.Connection[Any], *, team: int, rounds: int) -> list[Measured]:
+def compare(tenant_id: int, admin_address: str, *, team: int, rounds: int) -> list[Measured]:
     """Every page of every reader, printed as it is measured."""
-    admin.adapters.register_loader("jsonb", TextLoader)  # as Django's own connections read it
+    connection.ensure_connection()
+    with psycopg.connect(
+        admin_address, autocommit=True, context=connection.connection
+    ) as admin:  # values are read as Django reads them
+        return _compared(tenant_id, admin, team, rounds)
+
+
+def _compared(tenant_id: int, admin: psycopg.Connection[Any], team: int, rounds: int) -> list[Measured]:
     found = admin.execute("SELECT id FROM crm_sync_owner WHERE tenant_id = %s ORDER BY id", [tenant_id])
     owners = [owner for (owner,) in found.fetchall()]
     asked = pages(tenant_id, "deal1-owner1")

@@ -12,7 +12,8 @@ from django.http import QueryDict
 from pages.objects import Badge
 from pages.templatetags.formats import count, local_time, money
 from pipeline.access.preview import Difference
-from rbac.forms_shares import MEMBERS_LISTED, ShareForm
+from rbac.forms_people import MEMBERS_LISTED
+from rbac.forms_shares import ShareForm
 from rbac.held import database_now
 from rbac.models import Access, Share, ShareKind
 from rbac.permissions import SHARES_EDIT

@@ -90,7 +90,7 @@ class CustomRoleArchived(AuditEvent):
 @dataclass(frozen=True, kw_only=True)
 class ShareGiven(AuditEvent):
     code: ClassVar = "rbac.share_given"
-    target_kind: ClassVar = "deal"
+    target_kind: ClassVar = "share"
     sentence: ClassVar = "{target_label} was shared with {member} ({access}) until {until}: {reason}"
     personal: ClassVar = frozenset({"member", "reason"})
 
@@ -104,7 +104,7 @@ class ShareGiven(AuditEvent):
 @dataclass(frozen=True, kw_only=True)
 class ShareEndedEarly(AuditEvent):
     code: ClassVar = "rbac.share_ended"
-    target_kind: ClassVar = "deal"
+    target_kind: ClassVar = "share"
     sentence: ClassVar = "The share of {target_label} with {member} was ended: {reason}"
     personal: ClassVar = frozenset({"member", "reason"})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from uuid import UUID
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import QueryDict
 
+from rbac.forms_people import MemberField
 from rbac.services import ManagerSeen
 from tenants.models import Member, RoleCode, Tenant
 from tenants.services import roles_of
@@ -24,12 +26,8 @@ def _role_field(tenant: Tenant, offered: Collection[RoleCode] | None) -> forms.C
     return field
 
 
-def _manager_field(candidates: Iterable[Member]) -> forms.ChoiceField:
-    people = [
-        (str(member.id), f"{member.name} ({member.email})" if member.name else member.email)
-        for member in candidates
-    ]
-    return forms.ChoiceField(label="Reports to", required=False, choices=[("", "Nobody"), *people])
+def _manager_field(candidates: QuerySet[Member]) -> MemberField:
+    return MemberField(people=candidates, label="Reports to", nobody="Nobody")
 
 
 class RoleForm(forms.Form):
@@ -61,12 +59,11 @@ class ManagerForm(forms.Form):
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
-        self, data: QueryDict | None, *, candidates: Iterable[Member], current: UUID | None = None
+        self, data: QueryDict | None, *, candidates: QuerySet[Member], current: UUID | None = None
     ) -> None:
         self.manager_seen: ManagerSeen | None = None
         super().__init__(data, initial={"manager": str(current or ""), "seen": str(current or _NOBODY)})
-        self.candidates = {str(member.id): member for member in candidates}
-        self.fields["manager"] = _manager_field(self.candidates.values())
+        self.fields["manager"] = _manager_field(candidates)
 
     def clean(self) -> None:
         """Read ``seen``. Raises: ValidationError, of the whole form: nobody sees the field itself."""
@@ -82,7 +79,8 @@ class ManagerForm(forms.Form):
     @property
     def manager(self) -> Member | None:
         """The manager that was chosen."""
-        return self.candidates.get(self.cleaned_data["manager"])
+        chosen: Member | None = self.cleaned_data["manager"]
+        return chosen
 
 
 class MemberForm(RoleForm):
@@ -103,36 +101,36 @@ class AddForm(MemberForm):
     """A new member with a place in the reporting tree."""
 
     def __init__(
-        self, data: QueryDict | None, *, tenant: Tenant, candidates: Iterable[Member],
+        self, data: QueryDict | None, *, tenant: Tenant, candidates: QuerySet[Member],
         offered: Collection[RoleCode] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(data, tenant=tenant, offered=offered)
-        self.candidates = {str(member.id): member for member in candidates}
-        self.fields["manager"] = _manager_field(self.candidates.values())
+        self.fields["manager"] = _manager_field(candidates)
 
     @property
     def manager(self) -> Member | None:
         """The manager that was chosen."""
-        return self.candidates.get(self.cleaned_data["manager"])
+        chosen: Member | None = self.cleaned_data["manager"]
+        return chosen
 
 
 class DeactivateForm(forms.Form):
     """Why somebody's access ends, and who takes the deals over (None: they stay where managers above see them)."""
 
-    def __init__(self, data: QueryDict | None = None, *, candidates: Iterable[Member] = ()) -> None:
+    def __init__(self, data: QueryDict | None = None, *, candidates: QuerySet[Member]) -> None:
         super().__init__(data)
-        self.candidates = {str(member.id): member for member in candidates}
-        field = _manager_field(self.candidates.values())
-        field.label = "Pass the deals on to"
-        field.help_text = (
-            "Without anybody, the deals stay where they are and managers above go on seeing them."
+        self.fields["heir"] = MemberField(
+            people=candidates,
+            label="Pass the deals on to",
+            nobody="Nobody",
+            help_text="Without anybody, the deals stay where they are and managers above go on seeing them.",
         )
-        self.fields["heir"] = field
 
     @property
     def heir(self) -> Member | None:
         """Who takes the deals over."""
-        return self.candidates.get(self.cleaned_data["heir"])
+        chosen: Member | None = self.cleaned_data["heir"]
+        return chosen
 
     reason = forms.CharField(
         max_length=300, help_text="Kept in the audit log.", error_messages={"required": _REASON}

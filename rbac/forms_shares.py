@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,13 +9,12 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.http import QueryDict
 
+from rbac.forms_people import people_widget
 from rbac.forms_roles import LocalInstantField
 from rbac.grants import LONGEST_REASON
 from rbac.models import Access
 from tenants.models import Member
 
-MEMBERS_LISTED = 60
-"""With more members than this the form asks for an e-mail address: a list of thousands helps nobody."""
 _DAYS = (("1", "Tomorrow, at this time"), ("7", "In a week"), ("30", "In 30 days"), ("90", "In 90 days"))
 _REASON = "Say why, in a few words: the reason stays in the audit log."
 
@@ -74,17 +72,3 @@ class ShareForm(forms.Form):
         if until is not None or not days or days == "at":
             return until
         return now.astimezone(ZoneInfo(self._zone)) + timedelta(days=int(days))
-
-
-def people_widget(listed: Sequence[Member] | None, *, nobody: str) -> forms.Widget:
-    """A choice of these members, or a field for an address where they are too many; ``nobody`` stands for none."""
-    if listed is None:
-        return forms.EmailInput()
-    times = Counter(str(member) for member in listed)
-    people = [(str(member.id), _label(member, is_alone=times[str(member)] == 1)) for member in listed]
-    return forms.Select(choices=[("", nobody), *people])
-
-
-def _label(member: Member, *, is_alone: bool) -> str:
-    """The name; who chooses need not read colleagues' addresses, unless two have one name."""
-    return str(member) if is_alone else f"{member.name} ({member.email})"

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from isolation.actors import Actor
 from rbac.errors import ShareTwoWorkspaces
+from rbac.forms_people import member_is
 from rbac.models import ReportingPath, Share
 from rbac.shared import Subject, in_force
 from tenants.models import Member, Tenant
@@ -17,16 +18,8 @@ from tenants.models import Member, Tenant
 def member_named(tenant: Tenant, name: str) -> Member | None:
     """The member of that id or e-mail address, None where the workspace has none."""
     members = Member.objects.select_related("tenant").filter(tenant_id=tenant.id)
-    found: Member | None = members.filter(_named(name)).first()
+    found: Member | None = members.filter(member_is(name)).first()
     return found
-
-
-def _named(name: str) -> Q:
-    try:
-        return Q(pk=UUID(name))
-    except ValueError:
-        # No address has a NUL, and PostgreSQL takes none.
-        return Q(email__iexact=name.strip().replace("\x00", " "))
 
 
 def share_partner(tenant: Tenant, name: str, subject: Subject, acting_user: Actor) -> Member:

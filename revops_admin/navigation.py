@@ -29,9 +29,12 @@ class _Place:
 
 
 _DESK = "queue/"
+_DEALS = "deals/"
+_ACCOUNTS = "accounts/"
+"""Pages of accounts have no place of their own; deals lead to them."""
 _WORKSPACE = (
     _Place("Home", "", "home", "pipeline.view"),
-    _Place("Deals", "deals/", "briefcase", "pipeline.view"),
+    _Place("Deals", _DEALS, "briefcase", "pipeline.view"),
     _Place("Shares", "shares/", "share", "pipeline.view"),
     _Place("Alerts", "alerts/", "bell", "alerts.view"),
     _Place("Queue", _DESK, "list", "ops.priority_queue.view"),
@@ -118,6 +121,9 @@ def _entries(path: str, root: str, workspace: Workspace) -> list[NavEntry]:
     ]
 
 
-def _active(path: str, places: list[str]) -> str:
-    """Where the reader is: the longest place that the path begins with; settings/crm/ is not settings/."""
-    return max((place for place in places if path.startswith(place)), key=len, default="")
+def _active(path: str, places: list[str]) -> str | None:
+    """Where the reader is: the longest place that the path begins with; settings/crm/ is not settings/, and only "" is Home."""
+    if path.startswith(_ACCOUNTS):
+        return _DEALS
+    found = [place for place in places if path.startswith(place) and (place or not path)]
+    return max(found, key=len, default=None)

@@ -24,8 +24,8 @@ from pipeline.access.answers import Everybody, Verdict, everybody, member_asked,
 from pipeline.selectors import deal_named
 from pipeline.services import access_export_record
 from pipeline.views.deals import deal_url, deals_url
+from rbac.forms_people import MEMBERS_LISTED, people_widget
 from rbac.forms_roles import LocalInstantField
-from rbac.forms_shares import MEMBERS_LISTED, people_widget
 from rbac.permissions import ACCESS_EXPLAIN
 from rbac.requests import WorkspaceRequest, workspace_view
 from rbac.sharing import partners_offered

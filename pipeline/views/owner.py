@@ -25,6 +25,7 @@ from pipeline.access.figures import owner_figures
 from pipeline.access.owners import former_holders, owner_named
 from pipeline.views.changes import Place, Trial, previewed
 from pipeline.views.owners import NOBODY, figures_text, origin_of, owner_url
+from rbac.forms_people import MemberField
 from rbac.requests import Workspace, WorkspaceRequest
 from rbac.selectors import manager_candidates
 from rbac.sightings import chain_above
@@ -37,19 +38,15 @@ class OwnerForm(forms.Form):
 
     def __init__(self, data: QueryDict | None, *, tenant_id: int, current: str = "") -> None:
         super().__init__(data, initial={"member": current})
-        self.candidates = {str(one.id): one for one in manager_candidates(tenant_id)}
-        named = [
-            (key, f"{one.name} ({one.email})" if one.name else one.email)
-            for key, one in self.candidates.items()
-        ]
-        self.fields["member"] = forms.ChoiceField(
-            label="Whose deals these are", required=False, choices=[("", "Nobody’s here"), *named]
+        self.fields["member"] = MemberField(
+            people=manager_candidates(tenant_id), label="Whose deals these are", nobody="Nobody’s here"
         )
 
     @property
     def member(self) -> Member | None:
         """The member that was chosen."""
-        return self.candidates.get(self.cleaned_data["member"])
+        chosen: Member | None = self.cleaned_data["member"]
+        return chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

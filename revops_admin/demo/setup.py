@@ -102,9 +102,15 @@ def _ensure_user(
     return user
 
 
-def _ensure_workspace(demo: Demo, organisation: Organisation) -> Tenant:
+def workspace_of(organisation: Organisation) -> Tenant | None:
+    """The organisation's workspace, None before it is provisioned."""
     with context.platform("find the demo's workspaces", ACTOR):
-        tenant = Tenant.objects.filter(slug=organisation.slug).first()
+        found: Tenant | None = Tenant.objects.filter(slug=organisation.slug).first()
+        return found
+
+
+def _ensure_workspace(demo: Demo, organisation: Organisation) -> Tenant:
+    tenant = workspace_of(organisation)
     if tenant is None:
         tenant = provision(_request(organisation), acting_user=ACTOR)
     users = [

@@ -149,7 +149,7 @@ class TestAddingAPerson:
             ({"email": ""}, "Enter the e-mail address."),
             ({"email": "rita@acme.test"}, "rita@acme.test is a member of Acme Corp already."),
             ({"role": "design_partner"}, "design_partner is not one of the available choices"),
-            ({"manager": "00000000-0000-0000-0000-000000000000"}, "not one of the available choices"),
+            ({"manager": "00000000-0000-0000-0000-000000000000"}, "Nobody who could be chosen here."),
         ],
     )
     def test_says_next_to_the_field_what_is_wrong(

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from revops_admin.demo.setup import Demo, set_up
+from revops_admin.demo.access import ensure_access
+from revops_admin.demo.people import ORGANISATIONS
+from revops_admin.demo.setup import Demo, set_up, workspace_of
 
 
 class Command(BaseCommand):
@@ -28,3 +30,5 @@ class Command(BaseCommand):
         for tenant in waiting:
             self.stdout.write(f"First sync of {tenant.name} …")
             call_command("trigger_sync", customer=tenant.slug, source=tenant.crm)
+        if acme := workspace_of(ORGANISATIONS[0]):
+            ensure_access(acme)

@@ -1,0 +1,81 @@
+"""Where a workspace has more members than a list helps with, people are chosen by e-mail address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from isolation import context
+from rbac.forms_people import MEMBERS_LISTED
+from rbac.selectors import manager_id_of
+from tenants.models import Member, RoleCode
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def crowd(rep: Member) -> None:
+    """As many colleagues as a list may hold, besides the cast."""
+    emails = [f"colleague{number}@acme.test" for number in range(MEMBERS_LISTED)]
+    users = User.objects.bulk_create([User(email=email, password="!") for email in emails])
+    with context.tenant_wide(rep.tenant_id):
+        Member.objects.bulk_create(
+            Member(tenant=rep.tenant, user=user, email=user.email, role=RoleCode.SALES_REP) for user in users
+        )
+
+
+def manager_sent(browser: Client, member: Member, manager: str, seen: str = "") -> tuple[int, str]:
+    answer = browser.post(
+        f"/w/acme-corp/settings/people/{member.id}/manager/", {"manager": manager, "seen": seen}, follow=True
+    )
+    return answer.status_code, answer.content.decode()
+
+
+def manager_of(member: Member) -> object:
+    with context.tenant_wide(member.tenant_id):
+        return manager_id_of(member)
+
+
+@pytest.mark.usefixtures("crowd")
+class TestALargeWorkspace:
+    def test_shows_the_managers_address_and_no_list_of_people(
+        self, admin: Member, rep: Member, manager: Member, client_of: Callable[[Member], Client]
+    ) -> None:
+        page = client_of(admin).get(f"/w/acme-corp/settings/people/{rep.id}/").content.decode()
+        assert f'type="email" name="manager" value="{manager.email}"' in page
+        assert "colleague7@acme.test" not in page
+
+    def test_takes_an_address_in_any_case_and_an_id(
+        self, admin: Member, rep: Member, head: Member, client_of: Callable[[Member], Client]
+    ) -> None:
+        browser = client_of(admin)
+        status, page = manager_sent(browser, rep, f" {head.email.upper()} ")
+        assert (status, manager_of(rep)) == (200, head.id), page
+        assert manager_sent(browser, rep, "")[0] == 200
+        assert manager_of(rep) is None
+        assert manager_sent(browser, rep, str(head.id))[0] == 200
+        assert manager_of(rep) == head.id
+
+    def test_refuses_who_is_nobody_here_with_a_sentence_and_keeps_what_was_entered(
+        self,
+        admin: Member,
+        rep: Member,
+        manager: Member,
+        stranger: Member,
+        client_of: Callable[[Member], Client],
+    ) -> None:
+        status, page = manager_sent(client_of(admin), rep, stranger.email)
+        assert status == 400
+        assert "Nobody who could be chosen here has this address." in page
+        assert stranger.email in page
+        assert manager_of(rep) == manager.id
+
+
+def test_a_small_workspace_offers_its_people_by_name(
+    admin: Member, rep: Member, manager: Member, client_of: Callable[[Member], Client]
+) -> None:
+    page = client_of(admin).get(f"/w/acme-corp/settings/people/{rep.id}/").content.decode()
+    assert f'<option value="{manager.id}" selected>{manager}</option>' in page
