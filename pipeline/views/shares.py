@@ -32,6 +32,11 @@ PAGE_SIZE = 50
 _ORDERS = {"since": ("valid_from", "id"), "what": ("lower_label", "id"), "until": ("ends", "id")}
 _STATES: Mapping[str, bool | None] = {"": True, "ended": False, "any": None}
 _NEVER = datetime(2999, 1, 1, tzinfo=UTC)
+_CHOICES = {
+    Whose.ALL: "All of the workspace",
+    Whose.WITH_ME: "Shared with me",
+    Whose.BY_ME: "Shared by me",
+}
 _LEADS = {
     Whose.WITH_ME: "What others let you see besides your own and your team's.",
     Whose.BY_ME: "What you let others see.",
@@ -61,11 +66,11 @@ class _List:
 def _read(request: WorkspaceRequest) -> _List:
     """The list that the address asks for. Raises: InvalidInput for a sort order that there is not."""
     workspace, asked = request.workspace, Asked.of(request)
-    choices = {Whose.BY_ME.value: "Shared by me"}
-    if workspace.actor.owner_ids is None:
-        choices[Whose.ALL.value] = "All of the workspace"
+    # Who sees every deal anyhow looks for what others may see.
+    usual = Whose.ALL if workspace.actor.owner_ids is None else Whose.WITH_ME
+    choices = {one.value: label for one, label in _CHOICES.items() if one not in (usual, Whose.ALL)}
     search = asked.text("q", "Search", placeholder="Deal, account or person")
-    whose = Whose(asked.choice("whose", "Show", choices, everything="Shared with me") or Whose.WITH_ME)
+    whose = Whose(asked.choice("whose", "Show", choices, everything=_CHOICES[usual]) or usual)
     states = {"ended": "Ended", "any": "In force and ended"}
     state = _STATES[asked.choice("state", "State", states, everything="In force")]
     if workspace.actor.member_id is None:  # the vendor's staff: nothing is shared with or by a visitor

@@ -298,7 +298,7 @@ class TestTheListOfShares:
         assert self.rows(client_of(distant_rep)) == ["Gamma", "Beta"]
         assert self.rows(client_of(rep)) == []
         assert self.rows(client_of(rep), "whose=by_me&sort=what") == ["Alpha", "Beta", "Gamma"]
-        assert self.rows(client_of(admin), "whose=all&sort=-what") == ["Gamma", "Beta", "Alpha"]
+        assert self.rows(client_of(admin), "sort=-what") == ["Gamma", "Beta", "Alpha"]
         assert self.rows(client_of(rep), "whose=by_me&q=otto") == ["Alpha"]
 
     def test_of_all_is_for_who_sees_the_whole_workspace(
@@ -325,7 +325,7 @@ class TestTheListOfShares:
         for n, each in enumerate(made):
             give(each, other_rep, until=database_now() + timedelta(days=n) if n % 3 else None)
         for sort in ("since", "-since", "what", "-what", "until", "-until"):
-            first = page_of(client_of(admin), f"{ROOT}shares/?whose=all&sort={sort}").table
+            first = page_of(client_of(admin), f"{ROOT}shares/?sort={sort}").table
             second = page_of(client_of(admin), first.next_url).table
             names = [row.what for row in (*first.rows, *second.rows)]
             assert (len(names), len(set(names))) == (53, 53)
