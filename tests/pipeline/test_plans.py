@@ -19,12 +19,17 @@ _FORBIDDEN = ["enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hash
 
 
 @pytest.fixture
-def acting(request: pytest.FixtureRequest, rep: Member) -> Iterator[Member]:
-    make_deal(rep)
+def acting(request: pytest.FixtureRequest, rep: Member, other_rep: Member) -> Iterator[Member]:
+    for member in (rep, other_rep):
+        make_deal(member)
     build(rep.tenant)
-    owner = owner_of(rep)
-    wide = context.tenant_wide(rep.tenant_id)
-    with wide if request.param == "everything" else context.tenant_member(rep.tenant_id, [owner.id]):
+    mine, theirs = owner_of(rep).id, owner_of(other_rep).id
+    contexts = {
+        "everything": context.tenant_wide(rep.tenant_id),
+        "own deals": context.tenant_member(rep.tenant_id, [mine]),
+        "a team's deals": context.tenant_member(rep.tenant_id, [mine, theirs]),
+    }
+    with contexts[request.param]:
         yield rep
 
 
@@ -40,7 +45,7 @@ def plan_of(query: DealQuery, cursor: Cursor | None) -> str:
         return "\n".join(line for (line,) in statement.fetchall())
 
 
-@pytest.mark.parametrize("acting", ["everything", "own deals"], indirect=True)
+@pytest.mark.parametrize("acting", ["everything", "own deals", "a team's deals"], indirect=True)
 @pytest.mark.parametrize("is_descending", [False, True])
 @pytest.mark.parametrize("sort", [SortKey.CLOSE_ON, SortKey.AMOUNT, SortKey.SCORE, SortKey.STAGE_AGE])
 class TestAPageOfDeals:
