@@ -11,18 +11,18 @@ from rbac.grants import role_grant_end
 from rbac.held import facts_of, not_ended
 from rbac.models import BaseRolePeriod, CustomRoleVersion, RoleGrant
 from rbac.models_review import ReviewItem
-from rbac.review.sources import Line, Source, register
+from rbac.review.sources import Line, Members, Source, of_members, register
 from rbac.standing import RoleFacts, built_in
 from tenants.models import Member
 from tenants.services import member_deactivate
 
 
-def _memberships(tenant_ids: Sequence[int]) -> Iterator[Line]:
+def _memberships(tenant_ids: Sequence[int], members: Members) -> Iterator[Line]:
     """The subject is the period of the base role: who has become something else since holds another thing."""
     periods = BaseRolePeriod.objects.filter(
         tenant_id__in=tenant_ids, valid_until=None, member__is_active=True
     )
-    for period in periods:
+    for period in periods.filter(of_members(members)):
         role = built_in(period.role)
         yield Line(
             tenant_id=period.tenant_id, member_id=period.member_id, subject=str(period.id), label=role.name,
@@ -40,11 +40,11 @@ def _end_membership(item: ReviewItem, reason: str, acting_user: Actor) -> str:
     return "Access to the workspace ended"
 
 
-def _grants(tenant_ids: Sequence[int]) -> Iterator[Line]:
+def _grants(tenant_ids: Sequence[int], members: Members) -> Iterator[Line]:
     """Also those that begin later: somebody should say whether they still shall."""
     own = _own_roles(tenant_ids)
     grants = RoleGrant.objects.filter(not_ended(), tenant_id__in=tenant_ids, member__is_active=True)
-    for grant in grants:
+    for grant in grants.filter(of_members(members)):
         role = own[grant.custom_role_id] if grant.custom_role_id else built_in(grant.role)
         yield Line(
             tenant_id=grant.tenant_id, member_id=grant.member_id, subject=str(grant.id), label=role.name,

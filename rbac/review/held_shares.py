@@ -8,14 +8,14 @@ from uuid import UUID
 from isolation.actors import Actor
 from rbac.models import Access, Share, ShareKind
 from rbac.models_review import ReviewItem
-from rbac.review.sources import Line, Source, register
+from rbac.review.sources import Line, Members, Source, of_members, register
 from rbac.shared import in_force
 from rbac.shares import share_end
 
 
-def _shares(tenant_ids: Sequence[int]) -> Iterator[Line]:
+def _shares(tenant_ids: Sequence[int], members: Members) -> Iterator[Line]:
     shares = Share.objects.filter(in_force(), tenant_id__in=tenant_ids, member__is_active=True)
-    for share in shares:
+    for share in shares.filter(of_members(members)):
         yield Line(
             tenant_id=share.tenant_id, member_id=share.member_id, subject=str(share.id), label=_label(share),
             since=share.valid_from, until=share.valid_until, by=share.shared_by, reason=share.reason,

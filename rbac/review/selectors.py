@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from zoneinfo import ZoneInfo
 
 from django.db.models import (
@@ -21,9 +23,10 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Lower, NullIf
 
-from rbac.held import roles_held
+from rbac.held import custom_roles_of, holding, roles_held
 from rbac.models_review import ReviewCampaign, ReviewItem
 from rbac.permissions import ACCESS_REVIEW
+from rbac.roles import BUILT_IN
 from rbac.standing import standing_of
 from tenants.models import Member, Tenant
 
@@ -100,9 +103,12 @@ def decision_counts(campaign: ReviewCampaign) -> dict[str, int]:
 
 def reviewers_of(tenant_id: int) -> list[Member]:
     """The active members who may decide, by name."""
-    members: Sequence[Member] = list(
-        Member.objects.filter(tenant_id=tenant_id, is_active=True).order_by("name", "email")
-    )
+    own = custom_roles_of(tenant_id, with_archived=True).filter(permissions__contains=[ACCESS_REVIEW])
+    codes = [code.value for code, role in BUILT_IN.items() if ACCESS_REVIEW in role.permissions]
+    codes += own.values_list("role__code", flat=True)
+    could = reduce(or_, map(holding, codes))
+    found = Member.objects.filter(could, tenant_id=tenant_id, is_active=True)
+    members: Sequence[Member] = list(found.order_by("name", "email"))
     held = roles_held(members)
     return [
         member

@@ -93,14 +93,16 @@ def review_decide(
     campaign = _locked(item)
     item = ReviewItem.objects.select_related("member").get(tenant_id=item.tenant_id, pk=item.pk)
     _require_open(item, acting_user)
-    if (item.tenant_id, item.source, item.subject) not in sources.still_held([item.tenant_id]):
+    if (item.tenant_id, item.source, item.subject) not in sources.still_held(
+        [item.tenant_id], [item.member_id]
+    ):
         raise ReviewItemEnded(thing=item.label, member=item.email)
     if decision is ReviewDecision.REVOKE:
         item.outcome = _revoked(
             item, f"Access review {campaign.name}: {reason}"[:LONGEST_REASON], acting_user
         )
     _decided(campaign, item, decision, reason, acting_user)
-    reviews_settle([campaign], acting_user=acting_user)
+    reviews_settle([campaign], members=[item.member_id], acting_user=acting_user)
     return item
 
 
@@ -118,9 +120,11 @@ def review_keep_all(
         raise InvalidInput(field="items", problem=f"Select from 1 to {MOST_AT_ONCE} lines first.")
     campaigns = ReviewCampaign.objects.select_for_update(no_key=True)
     campaign = campaigns.get(tenant_id=campaign.tenant_id, pk=campaign.pk)
-    reviews_settle([campaign], acting_user=acting_user)
-    done = Kept()
     items = ReviewItem.objects.select_related("member").filter(campaign=campaign, pk__in=item_ids)
+    reviews_settle(
+        [campaign], members=set(items.values_list("member_id", flat=True)), acting_user=acting_user
+    )
+    done = Kept()
     for item in items.order_by("email", "place"):
         try:
             _require_open(item, acting_user)
@@ -181,14 +185,18 @@ def _decided(
 
 
 @transaction.atomic
-def reviews_settle(campaigns: Sequence[ReviewCampaign], *, acting_user: Actor) -> int:
+def reviews_settle(
+    campaigns: Sequence[ReviewCampaign], *, members: sources.Members = None, acting_user: Actor
+) -> int:
     """Mark what ended before anybody decided, and close campaigns in which nothing is left; how many items were marked.
+
+    ``members``: those whose items are looked at (None: everybody's).
 
     The campaigns are locked already. It takes nothing from anybody, so it asks for no right.
     """
     undecided = ReviewItem.objects.filter(campaign_id__in=[one.id for one in campaigns], decision="")
-    held = sources.still_held(sorted({one.tenant_id for one in campaigns}))
-    named = undecided.values_list("id", "tenant_id", "source", "subject")
+    held = sources.still_held(sorted({one.tenant_id for one in campaigns}), members)
+    named = undecided.filter(sources.of_members(members)).values_list("id", "tenant_id", "source", "subject")
     gone = [item_id for item_id, *thing in named if tuple(thing) not in held]
     ReviewItem.objects.filter(pk__in=gone).update(
         decision=ReviewDecision.ENDED, decided_at=database_now(), outcome="Ended before a decision was needed"

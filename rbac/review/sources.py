@@ -6,13 +6,17 @@ away by the service that always does it. Whatever the list does not name any mor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from isolation.actors import Actor
 from rbac.models_review import ReviewItem
+
+Members = Collection[UUID] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +49,15 @@ class Line:
 class Source:
     """One kind of thing that people hold. ``place`` orders a person's lines, the base role being 0.
 
-    ``held(tenant_ids)`` gives every line of those workspaces; it runs in the platform context or in that of the one
-    workspace, and asks once, not once a workspace. ``revoke(item, reason, acting_user)`` takes the thing away by its
+    ``held(tenant_ids, members)`` gives every line of those workspaces, or of those members alone; it runs in the platform context
+    or in that of the one workspace, and asks once, not once a workspace. ``revoke(item, reason, acting_user)`` takes the thing away by its
     service, in the running transaction, and returns what came of it in a few words; its refusals leave the item undecided.
     """
 
     code: str
     label: str
     place: int
-    held: Callable[[Sequence[int]], Iterable[Line]]
+    held: Callable[[Sequence[int], Members], Iterable[Line]]
     revoke: Callable[[ReviewItem, str, Actor], str]
     is_role: bool = False
 
@@ -96,10 +100,15 @@ def find(code: str) -> Source | None:
     return _sources.get(code)
 
 
-def still_held(tenant_ids: Sequence[int]) -> set[tuple[int, str, str]]:
-    """Everything that is held now in those workspaces, as (tenant id, source, subject)."""
+def of_members(members: Members) -> Q:
+    """The condition that keeps rows of those members; None: of everybody."""
+    return Q() if members is None else Q(member_id__in=list(members))
+
+
+def still_held(tenant_ids: Sequence[int], members: Members = None) -> set[tuple[int, str, str]]:
+    """Everything that those members (None: everybody) of those workspaces hold now, as (tenant id, source, subject)."""
     return {
         (line.tenant_id, source.code, line.subject)
         for source in all_sources()
-        for line in source.held(tenant_ids)
+        for line in source.held(tenant_ids, members)
     }

@@ -29,7 +29,7 @@ class _Person:
 def stock_take(campaigns: Sequence[ReviewCampaign], acting_user: Actor) -> int:
     """Write the items of campaigns that have none yet, and record each start; how many items. One query a source, not a workspace."""
     of_tenant = {campaign.tenant_id: campaign for campaign in campaigns}
-    lines = [(source, line) for source in all_sources() for line in source.held(list(of_tenant))]
+    lines = [(source, line) for source in all_sources() for line in source.held(list(of_tenant), None)]
     people = _people(list(of_tenant), lines)
     items = [_item(of_tenant[line.tenant_id], source, line, people[line.member_id]) for source, line in lines]
     ReviewItem.objects.bulk_create(items, batch_size=_BATCH)

@@ -273,7 +273,7 @@ def _page(
     workspace: Workspace, campaign: ReviewCampaign, asked: Asked, rows: Rows[ReviewItem], refused: Refusal | None
 ) -> CampaignPage:  # fmt: skip
     counts, own = decision_counts(campaign), _own_left(workspace, campaign)
-    items = item_rows(rows.rows, _viewer(workspace, campaign, asked))
+    items = item_rows(rows.rows, _viewer(workspace, campaign, asked, {row.member_id for row in rows.rows}))
     return CampaignPage(
         title=f"Access review {campaign.name}",
         lead=_lead(workspace, campaign, counts.get("", 0)),
@@ -296,7 +296,7 @@ def _page(
     )
 
 
-def _viewer(workspace: Workspace, campaign: ReviewCampaign, asked: Asked) -> Viewer:
+def _viewer(workspace: Workspace, campaign: ReviewCampaign, asked: Asked, members: set[UUID]) -> Viewer:
     def person_url(member_id: UUID) -> str:
         where = {"tenant": workspace.tenant.slug, "member_id": member_id}
         return reverse("people:standing", kwargs=where) if workspace.may("people.view") else ""
@@ -304,7 +304,7 @@ def _viewer(workspace: Workspace, campaign: ReviewCampaign, asked: Asked) -> Vie
     def decide_url(item_id: UUID) -> str:
         return Asked(_url(workspace, "decide", campaign.id, item_id), asked.query).url()
 
-    held = set() if campaign.closed_at else sources.still_held([campaign.tenant_id])
+    held = set() if campaign.closed_at else sources.still_held([campaign.tenant_id], members)
     return Viewer(workspace.tenant, workspace.actor.user_id, held, person_url, decide_url)
 
 

@@ -326,7 +326,7 @@ class TestDeciding:
     ) -> None:
         shared: set[str] = {"deal-1"}
 
-        def held(tenant_ids: Any) -> list[Line]:
+        def held(tenant_ids: Any, members: Any) -> list[Line]:
             return [
                 Line(tenant_id=acme.id, member_id=rep.id, subject=one, label="Deal 1")
                 for one in sorted(shared)
