@@ -107,6 +107,10 @@ _BY_HEALTH = """(SELECT * FROM pipeline_dealhealth WHERE tenant_id = %(tenant)s)
 _OWNER = """LEFT JOIN LATERAL (
     SELECT * FROM crm_sync_owner w WHERE w.tenant_id = o.tenant_id AND w.id = o.owner_id OFFSET 0) AS w ON true"""
 _FROM_HEALTH = (SortKey.SCORE, SortKey.STAGE_AGE)
+_WITH_SCORES = (DealState.OPEN, DealState.ALL)
+"""Closed deals have no score."""
+_NARROWING = {"named", "amount_min", "amount_max", "close_from", "close_to"}
+"""Values of conditions that may leave so few deals that walking all scores in their order would look most of them up in vain."""
 
 
 class DealQuery:
@@ -194,9 +198,8 @@ class DealQuery:
     def _from(self, *, has_value: bool) -> str:
         if not self._is_by_health(has_value=has_value):
             return f"{self._deals} {_HEALTH if self.needs_health else _LOOKED_UP}"
-        is_ranged = {"amount_min", "amount_max", "close_from", "close_to"} & self.values.keys()
-        is_few = is_ranged or "named" in self.values
-        return f"{self._deals} {_HEALTH}" if is_few else _BY_HEALTH
+        is_narrow = _NARROWING & self.values.keys() or self.filters.state not in _WITH_SCORES
+        return f"{self._deals} {_HEALTH}" if is_narrow else _BY_HEALTH
 
     def _is_by_health(self, *, has_value: bool) -> bool:
         return has_value and self.filters.sort in _FROM_HEALTH

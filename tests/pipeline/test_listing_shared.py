@@ -75,6 +75,12 @@ def test_pages_forth_and_back_hold_every_visible_deal_once_and_in_order(
     ("filters", "expected"),
     [
         (DealFilters(state=DealState.CLOSED), {"Rita Rep 8", "Otto Rep 8"}),
+        (DealFilters(state=DealState.CLOSED, sort=SortKey.SCORE), {"Rita Rep 8", "Otto Rep 8"}),
+        (DealFilters(state=DealState.WON, sort=SortKey.STAGE_AGE), set()),
+        (
+            DealFilters(state=DealState.ALL, sort=SortKey.SCORE, search="otto"),
+            {"Otto Rep 2", "Otto Rep 3", "Otto Rep 4", "Otto Rep 8"},
+        ),
         (DealFilters(search="otto"), {"Otto Rep 2", "Otto Rep 3", "Otto Rep 4"}),
         (DealFilters(is_shared=True), {"Rita Rep 0", "Otto Rep 2", "Otto Rep 3", "Otto Rep 4"}),
         (DealFilters(amount_min_minor=801), set()),
