@@ -188,8 +188,9 @@ class TestThePlan:
             assert all(
                 part in conditions[0] for part in ("tenant_id =", "owner_id = ANY", "word >=", "word <")
             ), plan
-        assert "Seq Scan on crm_sync_opportunity" not in plans[-1]
-        assert "id = one.id" in next(line for line in plans[-1].splitlines() if "Index Cond" in line), plans[-1]
+        listed = plans[-1]
+        assert "Seq Scan on crm_sync_opportunity" not in listed
+        assert "id = one.id" in next(line for line in listed.splitlines() if "Index Cond" in line), listed
 
 
 def _plans(tenant: Tenant, search: str) -> list[str]:
