@@ -198,16 +198,14 @@ class TestWriting:
         )
 
     def test_a_change_moves_the_stamp_and_keeps_what_was(self, scratch: Portal) -> None:
-        deal = scratch.objects(limit=1)[0]
+        deal = scratch.make(dealname="First name")
         scratch.control("clock", fix="2031-05-05T05:05:05.678Z")
         answer = scratch.http.patch(
-            f"/crm/v3/objects/deals/{deal['id']}", json={"properties": {"dealname": "Renamed"}}
+            f"/crm/v3/objects/deals/{deal}", json={"properties": {"dealname": "Renamed"}}
         )
         assert answer.json()["updatedAt"] == "2031-05-05T05:05:05.678Z"
-        history = scratch.one(deal["id"], propertiesWithHistory="dealname")["propertiesWithHistory"][
-            "dealname"
-        ]
-        assert [each["value"] for each in history] == ["Renamed", deal["properties"]["dealname"]]
+        history = scratch.one(deal, propertiesWithHistory="dealname")["propertiesWithHistory"]["dealname"]
+        assert [each["value"] for each in history] == ["Renamed", "First name"]
 
     def test_setting_what_is_there_already_moves_nothing(self, scratch: Portal) -> None:
         deal = scratch.make(dealname="Same")
