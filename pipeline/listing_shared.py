@@ -50,6 +50,7 @@ class SharedDealQuery(DealQuery):
         return part
 
     def _part(self, condition: str) -> DealQuery:
+        # Made of what is known here, because a new one would search again, and a copy of this one would be in two parts itself.
         part = DealQuery.__new__(DealQuery)
         vars(part).update(filters=self.filters, owned=self.owned, values=dict(self.values))
         part.conditions = [*self.conditions, condition]

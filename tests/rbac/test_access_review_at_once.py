@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -11,35 +10,13 @@ from django.db import connections, transaction
 
 from alerts.models import Rule
 from isolation import context
-from isolation.errors import DomainError
 from rbac.models_review import ReviewCampaign
 from rbac.review.services import review_start
 from rbac.selectors import actor_of
 from tenants.models import Member, Tenant
 from tests.cast import PLANTER
+from tests.rbac.at_once import at_once
 from tests.rbac.reviews import KEEP, REVOKE, ClientOf, aged, begin, decided, is_active, item_of, tend
-
-
-def at_once(*works: Callable[[], Any]) -> list[str]:
-    """Run all at the same moment; "done" or the code of the refusal of each, sorted."""
-    start, outcomes = threading.Barrier(len(works)), []
-
-    def run(work: Callable[[], Any]) -> None:
-        try:
-            start.wait()
-            work()
-            outcomes.append("done")
-        except DomainError as refusal:
-            outcomes.append(refusal.code)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(outcomes)
 
 
 def test_of_two_decisions_at_once_one_counts(committed: Any, admin: Member, rep: Member) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from audit.models import Event
@@ -29,16 +28,11 @@ from rbac.models import CustomRole, CustomRoleVersion, Sight
 from rbac.selectors import actor_of
 from tenants.models import Member, Tenant
 from tests.cast import PLANTER
+from tests.rbac.at_once import at_once
+from tests.rbac.attempts import QUEUE, draft
 
 ClientOf = Callable[[Member], Client]
 ROLES = "/w/acme-corp/settings/people/roles/"
-QUEUE = frozenset({"ops.priority_queue.view"})
-
-
-def draft(
-    name: str = "Deal desk", level: int = 6, rights: frozenset[str] = QUEUE, sight: Sight = Sight.OWN
-) -> RoleDraft:
-    return RoleDraft(name, "", level, sight, rights)
 
 
 def make(tenant: Tenant, wanted: RoleDraft, by: Actor = PLANTER) -> CustomRole:
@@ -315,48 +309,17 @@ class TestThePages:
 def test_two_changes_of_one_role_at_once_make_one(committed: Any, admin: Member) -> None:
     del committed
     role = make(admin.tenant, draft())
-    start, outcomes = threading.Barrier(2), []
-
-    def run(name: str) -> None:
-        try:
-            start.wait()
-            change(role, draft(name))
-            outcomes.append("changed")
-        except DomainError as refusal:
-            outcomes.append(refusal.code)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(name,)) for name in ("First", "Second")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["changed", "rbac.role_changed_meanwhile"]
+    changed = [lambda name=name: change(role, draft(name)) for name in ("First", "Second")]
+    assert at_once(*changed) == ["done", "rbac.role_changed_meanwhile"]
 
 
 def test_archiving_and_giving_at_once_leave_no_archived_role_in_use(committed: Any, rep: Member) -> None:
     del committed
     role = make(rep.tenant, draft())
-    start, outcomes = threading.Barrier(2), []
-
-    def run(work: Callable[[], object]) -> None:
-        try:
-            start.wait()
-            work()
-            outcomes.append("done")
-        except DomainError as refusal:
-            outcomes.append(refusal.code)
-        finally:
-            connections.close_all()
 
     def archive() -> None:
         with context.tenant_wide(rep.tenant_id):
             custom_role_archive(role=role, acting_user=PLANTER)
 
-    threads = [threading.Thread(target=run, args=(work,)) for work in (archive, lambda: give(rep, role.code))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) in (["done", "rbac.role_in_use"], ["done", "not_found"])
+    outcomes = at_once(archive, lambda: give(rep, role.code))
+    assert outcomes in (["done", "rbac.role_in_use"], ["done", "not_found"])

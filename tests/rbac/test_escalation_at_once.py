@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
-from django.db import connections
-
 from isolation import context
-from isolation.errors import DomainError
 from rbac.custom_roles import custom_role_archive, custom_role_change
 from rbac.denials import record_denied
 from rbac.models import CustomRole, RoleGrant
 from rbac.selectors import actor_of
 from tenants.models import Member
 from tests.cast import PLANTER
+from tests.rbac.at_once import at_once
 from tests.rbac.attempts import DeniedAgain, denied, draft, give, made
-
-
-def at_once(*attempts: Callable[[], object]) -> list[str]:
-    """What comes of attempts on connections of their own: "done", or the refusal's code."""
-    start, outcomes = threading.Barrier(len(attempts)), []
-
-    def run(attempt: Callable[[], object]) -> None:
-        try:
-            start.wait()
-            attempt()
-            outcomes.append("done")
-        except DomainError as refusal:
-            outcomes.append(refusal.code)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(attempt,)) for attempt in attempts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(outcomes)
 
 
 def archived(role: CustomRole) -> CustomRole:
