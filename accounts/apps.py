@@ -7,4 +7,4 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import events, signals  # noqa: F401  # importing registers them
+        from accounts import events, foreign, signals, tasks  # noqa: F401  # importing registers them

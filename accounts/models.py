@@ -11,16 +11,14 @@ from django.utils.crypto import salted_hmac
 
 from isolation.actors import Actor
 from isolation.ids import uuid7
-from isolation.wall import SharedRights
-
-ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
+from isolation.wall import ALL_RIGHTS, SharedRights
 
 
 class UserManager(BaseUserManager["User"]):
     """Looks people up by e-mail, whatever its capitals."""
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
+        return self.get(email=(username or "").lower())
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """A saved user with a hashed (or unusable) password; ``accounts.services.user_create`` is the audited way."""
@@ -50,7 +48,7 @@ class User(AbstractBaseUser):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("email"), name="accounts_user_email_unique"),
-            SharedRights(name="accounts_user_rights", login=ALL_RIGHTS, platform="SELECT"),
+            SharedRights(name="accounts_user_rights", accounts=ALL_RIGHTS, platform="SELECT"),
         ]
 
     def __str__(self) -> str:
@@ -96,5 +94,5 @@ class AccessKey(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            SharedRights(name="accounts_key_rights", login=ALL_RIGHTS, platform="SELECT")
+            SharedRights(name="accounts_key_rights", accounts=ALL_RIGHTS, platform="SELECT")
         ]

@@ -34,7 +34,7 @@ def user_create(
     *, email: str, name: str, password: str | None, acting_user: Actor, is_operator: bool = False
 ) -> User:
     """A new person; without a password they sign in by key or reset it by mail. Raises: EmailTaken."""
-    with context.shared_tables():
+    with context.accounts():
         try:
             with transaction.atomic():
                 user = User.objects.create_user(email, password, name=name, is_operator=is_operator)
@@ -48,7 +48,7 @@ def user_create(
 @transaction.atomic
 def password_set(*, user: User, password: str, acting_user: Actor) -> User:
     """Give ``user`` another password, which ends every session that the old one opened."""
-    with context.shared_tables():
+    with context.accounts():
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         user.set_password(password)
         user.save(update_fields=["password"])
@@ -59,7 +59,7 @@ def password_set(*, user: User, password: str, acting_user: Actor) -> User:
 @transaction.atomic
 def sessions_end(*, user: User, acting_user: Actor) -> None:
     """End every session of ``user`` at once, on every device."""
-    with context.shared_tables():
+    with context.accounts():
         User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
         record_platform(
             SessionsEnded(target_id=str(user.id), target_label=user.email), acting_user=acting_user
@@ -76,7 +76,7 @@ def access_key_issue(*, user: User, label: str, acting_user: Actor) -> tuple[Acc
         raise KeyForOperator(email=user.email)
     prefix = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:24] or "key"
     secret = f"{prefix}_{base64.b32encode(secrets.token_bytes(KEY_BYTES)).decode()}"
-    with context.shared_tables():
+    with context.accounts():
         key = AccessKey.objects.create(
             user=user,
             hint=secret[: len(prefix) + 5] + "…",
@@ -91,7 +91,7 @@ def access_key_issue(*, user: User, label: str, acting_user: Actor) -> tuple[Acc
 @transaction.atomic
 def access_key_revoke(*, key: AccessKey, acting_user: Actor) -> AccessKey:
     """Make ``key`` useless at once and end the sessions that it opened. Revoking twice changes nothing."""
-    with context.shared_tables():
+    with context.accounts():
         changed = AccessKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
         key = AccessKey.objects.select_related("user").get(pk=key.pk)
         if changed:
@@ -104,17 +104,13 @@ def access_key_revoke(*, key: AccessKey, acting_user: Actor) -> AccessKey:
 @transaction.atomic
 def access_key_use(*, secret: str) -> AccessKey:
     """The active key of ``secret`` with its user, marked as used now. Raises: AccessKeyRefused."""
-    key = (
-        AccessKey.objects.select_related("user")
-        .select_for_update(of=("self",), no_key=True)
-        .filter(
-            digest=_digest(secret.strip()), revoked_at=None, user__is_active=True, user__is_operator=False
-        )
-        .first()
-    )
-    if key is None:
-        raise AccessKeyRefused
-    AccessKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+    valid = AccessKey.objects.filter(revoked_at=None, user__is_active=True, user__is_operator=False)
+    with context.accounts():
+        found = valid.select_related("user").select_for_update(of=("self",), no_key=True)
+        key = found.filter(digest=_digest(secret.strip())).first()
+        if key is None:
+            raise AccessKeyRefused
+        AccessKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
     return key
 
 

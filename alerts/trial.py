@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import uuid4
 
-from accounts.models import User
+from accounts.selectors import operators
 from alerts.channels.base import ChannelError, ChannelKind, Message, all_channels, find
 from alerts.errors import ChannelUnknown, NoRecipients
 from alerts.events import TestMessageSent
@@ -71,11 +71,7 @@ def _recipients(channel: ChannelKind, tenant: Tenant | None) -> list[str]:
     if tenant is not None:
         with context.tenant_wide(tenant.id):
             return recipients_of(channel.code, tenant.id)
-    return list(
-        User.objects.filter(is_operator=True, is_active=True)
-        .order_by("email")
-        .values_list("email", flat=True)
-    )
+    return [user.email for user in operators()]
 
 
 def _message(text: str, tenant: Tenant | None) -> Message:

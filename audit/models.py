@@ -58,7 +58,9 @@ class PlatformEvent(EventColumns):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-at", "-id"], name="audit_platform_newest")]
         constraints: ClassVar = [
-            SharedRights(name="audit_platform_rights", login="INSERT", platform="SELECT, INSERT")
+            SharedRights(
+                name="audit_platform_rights", login="INSERT", platform="SELECT, INSERT", accounts="INSERT"
+            )
         ]
 
 
@@ -75,5 +77,7 @@ class PlatformEntry(models.Model):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-at", "-id"], name="audit_entry_newest")]
         constraints: ClassVar = [
-            SharedRights(name="audit_entry_rights", login="INSERT", platform="SELECT, INSERT")
+            SharedRights(
+                name="audit_entry_rights", login="INSERT", platform="SELECT, INSERT", accounts="INSERT"
+            )
         ]

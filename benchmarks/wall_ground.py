@@ -94,7 +94,7 @@ def people(slug: str, how_many: int) -> list[Member]:
 def members_of(tenant: Tenant, how_many: int, roles: list[RoleCode]) -> list[Member]:
     """New members of a workspace, with these roles in turns. Needs the tenant-wide context."""
     emails = [f"{tenant.slug}{number}@bench.test" for number in range(how_many)]
-    with context.shared_tables():
+    with context.accounts():
         users = User.objects.bulk_create([User(email=email, password="!") for email in emails])  # noqa: S106 - nobody can sign in by it
     members = [
         Member(tenant=tenant, user=user, email=user.email, role=role)

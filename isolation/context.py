@@ -1,15 +1,15 @@
 """The one place that sets database context.
 
-The program's login has no right on any tenant table. A context takes one of five roles for one transaction and names
-what that role may see; both end with the transaction, so a pooled connection carries nothing over. What is named is signed for
-the role, this connection and now, because settings alone would stop a forgotten filter but not injected SQL.
+The program's login has no right on any table of tenants or accounts. A context takes one of six roles for one transaction and
+names what that role may see; both end with the transaction, so a pooled connection carries nothing over. What is named is signed
+for the role, this connection and now, because settings alone would stop a forgotten filter but not injected SQL.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import astuple, dataclass
 from enum import StrEnum
@@ -23,20 +23,22 @@ from isolation.actors import NO_SHARES, Actor, Shares
 
 # How long a signed context may wait for its transaction, or clocks may differ. A transaction that has begun goes on.
 VALID_SECONDS = 60
+# Temporary tables are looked for last: one that injected SQL left behind would else be read, and run, as the next context's role.
 SET_CONTEXT = (
-    "SELECT set_config('revops.context', %s, true), set_config('revops.signature', %s, true), "
-    "set_config('role', %s, true)"
+    "SELECT set_config('search_path', 'public, pg_temp', true), set_config('revops.context', %s, true), "
+    "set_config('revops.signature', %s, true), set_config('role', %s, true)"
 )
 
 
 class Role(StrEnum):
-    """The database role that a context takes. ``NONE`` is the bare login: shared tables only."""
+    """The database role that a context takes. ``NONE`` is the bare login: what belongs to no tenant and tells of nobody."""
 
     TENANT_MEMBER = "tenant_member"
     TENANT_SHARED = "tenant_shared"
     TENANT_WIDE = "tenant_wide"
     PLATFORM = "platform"
     PERSON = "person"
+    ACCOUNTS = "accounts"
     NONE = "none"
 
 
@@ -73,6 +75,7 @@ def _array(ids: tuple[int, ...]) -> str:
 
 
 _NOWHERE = Context(role=Role.NONE)
+_PEOPLE = Context(role=Role.ACCOUNTS)
 _current: ContextVar[Context] = ContextVar("revops_context", default=_NOWHERE)
 
 PlatformObserver = Callable[[str, Actor], None]
@@ -118,14 +121,15 @@ def _validity() -> tuple[int, int]:
 def _enter(context: Context) -> Iterator[Context]:
     outer, is_outermost = _current.get(), not connection.in_atomic_block
     with transaction.atomic():
-        _apply(context)
+        if context != outer:
+            _apply(context)
         token = _current.set(context)
         try:
             yield context
         finally:
             _current.reset(token)
         # SET LOCAL outlives RELEASE SAVEPOINT, so what was found is put back; an end of transaction undoes it by itself.
-        if not (is_outermost or connection.needs_rollback):
+        if not (context == outer or is_outermost or connection.needs_rollback):
             _apply(outer)
 
 
@@ -153,8 +157,13 @@ def person(user_id: UUID) -> AbstractContextManager[Context]:
     return _enter(Context(role=Role.PERSON, user_id=user_id))
 
 
+def accounts() -> AbstractContextManager[Context]:
+    """Reach what belongs to people, not to tenants: accounts, sessions, access keys. Inside itself it is no savepoint."""
+    return nullcontext(current()) if current() == _PEOPLE else _enter(_PEOPLE)
+
+
 def shared_tables() -> AbstractContextManager[Context]:
-    """Step out of the context for a moment, inside its transaction, to reach tables that no tenant owns."""
+    """Step out of the context for a moment, inside its transaction, to reach what belongs to nobody: jobs, heartbeats, catalogue."""
     return _enter(_NOWHERE)
 
 

@@ -11,7 +11,7 @@ from django.db.models import functions
 from django.db.models.base import ModelBase
 
 from isolation import context
-from isolation.wall import SameTenantReference, TenantWall
+from isolation.wall import SameTenantReference, SharedRights, TenantWall
 
 M = TypeVar("M", bound=models.Model)
 NAME_LENGTH = 58  # PostgreSQL cuts names at 63 bytes and "_idx" must fit behind ours
@@ -128,9 +128,19 @@ class PeriodicJob(models.Model):
     finished_at = models.DateTimeField(null=True)
     runs = models.BigIntegerField(default=0)
 
+    class Meta:
+        constraints: ClassVar = [
+            SharedRights(name="isolation_job_rights", login="SELECT, INSERT, UPDATE", platform="SELECT")
+        ]
+
 
 class Heartbeat(models.Model):
     """When a process of the runtime was last alive, by its name."""
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            SharedRights(name="isolation_heartbeat_rights", login="SELECT, INSERT, UPDATE", platform="SELECT")
+        ]

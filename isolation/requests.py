@@ -94,7 +94,7 @@ def workspace_view(
                 return redirect(elsewhere)
             require(inside.workspace.actor, permission, tenant_id)
             with _wall(inside.workspace.actor, tenant_id, is_wide) if is_inside else nullcontext():
-                return _rendered(view(inside, *args, **kwargs))
+                return rendered(view(inside, *args, **kwargs))
 
         guarded.required_permission = permission  # type: ignore[attr-defined]  # the permission table's tests read it
         return guarded
@@ -112,7 +112,8 @@ def _led_elsewhere(request: InWorkspace, permission: str) -> str:
     return next((landing(request.workspace) for landing in _landings), "")
 
 
-def _rendered(response: HttpResponseBase) -> HttpResponseBase:
+def rendered(response: HttpResponseBase) -> HttpResponseBase:
+    """The answer with its template filled in now, while the context is open that its rows are read in."""
     if isinstance(response, SimpleTemplateResponse):
         return cast(HttpResponse, response.render())
     return response

@@ -6,19 +6,21 @@ them and ``makemigrations --check`` notices a table whose declaration and migrat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 from django.db.models import BaseConstraint, Model
 
+ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 TENANT_ROLES = ("tenant_member", "tenant_shared", "tenant_wide")
 # Each policy names its role: the functions accept a context that is signed for that role only (isolation/migrations/0003).
 _IN_TENANT = "{column} = (SELECT revops_tenant_id('{role}'))"
 _AMONG_OWNERS = "{column} = ANY ((SELECT revops_owner_ids('{role}'))::bigint[])"
 _AMONG_SHARED = "{column} = ANY ((SELECT revops_shared_ids('tenant_shared', '{kind}'))::bigint[])"
 _FOR_A_REASON = "(SELECT revops_platform_reason()) IS NOT NULL"
+_OF_PEOPLE = "(SELECT revops_reaches_accounts())"
 THIS_PERSON = "(SELECT revops_user_id())"
 
 _Model = type[Model] | None
@@ -131,7 +133,7 @@ class TenantWall(_DatabaseOnlyConstraint):
             grants = [
                 f"GRANT SELECT ON {table} TO tenant_member, tenant_shared, tenant_wide;",
                 f"GRANT UPDATE (name, timezone, currency) ON {table} TO tenant_wide;",
-                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO platform;",
+                f"GRANT {ALL_RIGHTS} ON {table} TO platform;",
             ]
         elif self.append_only:
             grants = [
@@ -140,9 +142,9 @@ class TenantWall(_DatabaseOnlyConstraint):
             ]
         else:
             everything = "tenant_member, tenant_wide, platform"
-            sharing = "SELECT, UPDATE" if self.shared_through else "SELECT, INSERT, UPDATE, DELETE"
+            sharing = "SELECT, UPDATE" if self.shared_through else ALL_RIGHTS
             grants = [
-                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {everything};",
+                f"GRANT {ALL_RIGHTS} ON {table} TO {everything};",
                 f"GRANT {sharing} ON {table} TO tenant_shared;",
             ]
         return [*grants, f"GRANT SELECT ON {table} TO person;"] if self.person else grants
@@ -232,19 +234,25 @@ class SameTenantReference(_DatabaseOnlyConstraint):
 
 
 class SharedRights(_DatabaseOnlyConstraint):
-    """What the bare login and the platform role may do with a table that belongs to no tenant; tenants' roles: nothing.
+    """What the bare login, the platform and the accounts roles may do with a table that belongs to no tenant; tenants' roles: nothing.
 
-    Where the login may not read, the platform role reads for a reason only: taking the role is not enough.
+    Where the login may not read, the others need their signed context: taking the role is not enough. On a table of others' models
+    (``is_foreign``) the owner stays free of that, because their migrations look after their rows themselves.
     """
 
-    def __init__(self, *, name: str, login: str, platform: str) -> None:
+    def __init__(
+        self, *, name: str, login: str = "", platform: str = "", accounts: str = "", is_foreign: bool = False
+    ) -> None:
         super().__init__(name=name)
+        self.is_foreign = is_foreign
         self.login = login
         self.platform = platform
+        self.accounts = accounts
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, "login": self.login, "platform": self.platform}
+        rights = {"login": self.login, "platform": self.platform, "accounts": self.accounts}
+        return path, args, kwargs | {role: given for role, given in rights.items() if given}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SharedRights) and self.deconstruct() == other.deconstruct()
@@ -252,26 +260,55 @@ class SharedRights(_DatabaseOnlyConstraint):
     __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
 
     def _statements(self, model: type[Model]) -> list[str]:
-        table = model._meta.db_table
+        return self.statements(model._meta.db_table)
+
+    def statements(self, table: str) -> list[str]:
+        """The SQL that gives these rights on ``table`` and takes all others."""
+        given = {"revops_app": self.login, "platform": self.platform, "accounts": self.accounts}
         rights = [
-            f"REVOKE ALL ON {table} FROM PUBLIC, revops_app;",
-            f"GRANT {self.login} ON {table} TO revops_app;",
-            f"GRANT {self.platform} ON {table} TO platform;",
+            f"REVOKE ALL ON {table} FROM PUBLIC, {', '.join(given)};",
+            *(f"GRANT {right} ON {table} TO {role};" for role, right in given.items() if right),
         ]
         return rights if "SELECT" in self.login else [*rights, *self._policies(table)]
 
     def _policies(self, table: str) -> list[str]:
-        return [
-            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
-            f"CREATE POLICY {table}_login ON {table} FOR INSERT TO revops_app WITH CHECK (true);",
-            _policy(table, "platform", _FOR_A_REASON),
+        """INSERT alone tells nothing of what is there, so who may only add needs no context."""
+        adding = {"login": ("revops_app", self.login), "accounts_adds": ("accounts", self.accounts)}
+        policies = [
+            f"CREATE POLICY {table}_{name} ON {table} FOR INSERT TO {role} WITH CHECK (true);"
+            for name, (role, right) in adding.items()
+            if right == "INSERT"
         ]
+        if self.platform:
+            policies.append(_policy(table, "platform", _FOR_A_REASON))
+        if "SELECT" in self.accounts:
+            policies.append(_policy(table, "accounts", _OF_PEOPLE))
+        forced = "" if self.is_foreign else ", FORCE ROW LEVEL SECURITY"
+        return [*_unpoliced(table), f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY{forced};", *policies]
 
     def _undo(self, model: type[Model]) -> list[str]:
         table = model._meta.db_table
         return [
-            *(f"DROP POLICY IF EXISTS {table}_{role} ON {table};" for role in ("login", "platform")),
+            *_unpoliced(table),
             f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;",
-            f"REVOKE ALL ON {table} FROM platform;",
-            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO revops_app;",
+            f"REVOKE ALL ON {table} FROM platform, accounts;",
+            f"GRANT {ALL_RIGHTS} ON {table} TO revops_app;",
         ]
+
+
+def _unpoliced(table: str) -> list[str]:
+    names = ("login", "accounts_adds", "platform", "accounts")
+    return [f"DROP POLICY IF EXISTS {table}_{name} ON {table};" for name in names]
+
+
+_foreign: dict[str, SharedRights] = {}
+
+
+def register_foreign(tables: Mapping[str, SharedRights]) -> None:
+    """Declare the rights on tables of others' models (sessions, say), which have no ``Meta`` of ours; a migration gives them."""
+    _foreign.update(tables)
+
+
+def foreign_rights() -> dict[str, SharedRights]:
+    """The rights on tables of others' models, by table."""
+    return dict(_foreign)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
+from accounts.selectors import user_by_email
 from accounts.services import password_set, user_create
 from isolation import context
 from isolation.actors import Actor, require
@@ -68,8 +69,7 @@ def _ensured(tenant: Tenant, role: RoleCode, resets_passwords: bool, acting_user
 def _account(email: str, name: str, resets_password: bool, acting_user: Actor) -> tuple[User, str | None]:
     """The account of that address, and its password if it has a new one."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    with context.shared_tables():
-        user = User.objects.filter(email=email).first()
+    user = user_by_email(email)
     if user is None:
         return user_create(email=email, name=name, password=password, acting_user=acting_user), password
     if not resets_password:

@@ -13,6 +13,7 @@ import pipeline.api_access
 import pipeline.api_tree
 import rbac.api_roles
 import rbac.review.api
+from accounts.requests import in_accounts
 from crm_sync import webhooks
 from crm_sync.views.oauth import oauth_callback
 from rbac.api import MeView
@@ -25,20 +26,22 @@ Routes = list[URLPattern | URLResolver]
 
 # Only what people use of allauth: signing up alone is closed, and says so.
 _account: Routes = [
-    path("login/", account.login, name="account_login"),
-    path("logout/", account.logout, name="account_logout"),
-    path("signup/", account.signup, name="account_signup"),
-    path("inactive/", account.account_inactive, name="account_inactive"),
-    path("password/reset/", account.password_reset, name="account_reset_password"),
-    path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
+    path("login/", in_accounts(account.login), name="account_login"),
+    path("logout/", in_accounts(account.logout), name="account_logout"),
+    path("signup/", in_accounts(account.signup), name="account_signup"),
+    path("inactive/", in_accounts(account.account_inactive), name="account_inactive"),
+    path("password/reset/", in_accounts(account.password_reset), name="account_reset_password"),
+    path(
+        "password/reset/done/", in_accounts(account.password_reset_done), name="account_reset_password_done"
+    ),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        account.password_reset_from_key,
+        in_accounts(account.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path(
         "password/reset/key/done/",
-        account.password_reset_from_key_done,
+        in_accounts(account.password_reset_from_key_done),
         name="account_reset_password_from_key_done",
     ),
     path("", include("accounts.urls")),

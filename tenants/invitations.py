@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.selectors import user_by_id
 from isolation import context
 from isolation.actors import Actor
 from tenants.models import Invitation
@@ -51,7 +52,7 @@ def _send(tenant_id: int, invitation_id: UUID) -> None:
         invitation = Invitation.objects.select_related("member", "tenant").get(
             tenant_id=tenant_id, pk=invitation_id
         )
-    user = User.objects.get(pk=invitation.member.user_id)
+    user = user_by_id(invitation.member.user_id)
     try:
         if not user.has_usable_password():  # whoever has set one meanwhile needs no link
             _mail(invitation, user).send()
@@ -87,6 +88,6 @@ def _mail(invitation: Invitation, user: User) -> EmailMessage:
 def password_link(user: User) -> str:
     """The address at which ``user`` sets a password; it works once, until another password is set or it is too old."""
     path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
-    return settings.WEB_URL.rstrip("/") + path.replace(
-        "UID-KEY", f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
-    )
+    with context.accounts():  # the token covers the person's addresses
+        key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
+    return settings.WEB_URL.rstrip("/") + path.replace("UID-KEY", key)

@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from django.db.models import Q, QuerySet
 
 from accounts.models import AccessKey, User
+from accounts.selectors import user_by_email
 from accounts.services import user_create
 from isolation.actors import Actor
 from isolation.errors import InvalidInput, NotFound
@@ -62,7 +63,7 @@ def _account(email: str) -> User | None:
     except ValidationError as error:
         problem = f"“{email}” is not an e-mail address. Write it like name@example.com."
         raise InvalidInput(field="email", problem=problem) from error
-    user = User.objects.filter(email__iexact=email).first()
+    user = user_by_email(email)
     if user is not None and user.is_operator:
         problem = (
             f"{email} is one of the vendor's staff, and a key would open everything. Use another address."

@@ -14,6 +14,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from accounts.models import AccessKey, User
+from accounts.selectors import user_by_email, user_by_id
 from accounts.services import access_key_issue, access_key_revoke, user_create
 from audit.services import record
 from isolation import context, jobs
@@ -92,8 +93,7 @@ def member_invite(*, tenant: Tenant, email: str, name: str, role: RoleCode, acti
     require(acting_user, permissions.PEOPLE_EDIT, tenant.id)
     _require_email(email)
     require_role_fits(tenant, role)
-    with context.shared_tables():
-        known = User.objects.filter(email__iexact=email).first()
+    known = user_by_email(email)
     user = known or user_create(email=email, name=name, password=None, acting_user=acting_user)
     # Called as it was typed here: the account's name would tell what another workspace knows.
     member = member_add(tenant=tenant, user=user, role=role, name=name, acting_user=acting_user)
@@ -282,9 +282,9 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 def partner_key_issue(*, member: Member, acting_user: Actor) -> tuple[AccessKey, str]:
     """A new access key for a design partner and its secret, to be shown once. Raises: Forbidden."""
     require(acting_user, permissions.PEOPLE_EDIT, member.tenant_id)
-    with context.shared_tables():
-        user = User.objects.get(pk=member.user_id)
-    key, secret = access_key_issue(user=user, label=member.tenant.slug, acting_user=acting_user)
+    key, secret = access_key_issue(
+        user=user_by_id(member.user_id), label=member.tenant.slug, acting_user=acting_user
+    )
     event = PartnerKeyIssued(target_id=str(key.id), target_label=key.hint, email=member.email)
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
     return key, secret

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from django.test import Client
+
 from accounts.models import User
+from accounts.selectors import user_by_email, user_by_id
 from accounts.services import user_create
 from crm_sync.models import Owner
 from isolation import context
@@ -89,6 +92,30 @@ def member_of(key: str) -> Member:
         return Member.objects.select_related("tenant").get(tenant__slug=slug, email=email)
 
 
+def operator() -> User:
+    """The vendor's own."""
+    return account(OPERATOR)
+
+
+def account(email: str) -> User:
+    """The account of that address, which there must be."""
+    user = user_by_email(email)
+    assert user is not None, email
+    return user
+
+
+def account_set(user: User, **changed: object) -> None:
+    """Change an account's columns behind the services' back."""
+    with context.accounts():
+        User.objects.filter(pk=user.pk).update(**changed)
+
+
+def sign_in(client: Client, user: User) -> None:
+    """Have ``client`` hold a session of that account, as if the person had typed the password."""
+    with context.accounts():
+        client.force_login(user)
+
+
 def user_of(member: Member) -> User:
     """The account behind a member."""
-    return User.objects.get(pk=member.user_id)
+    return user_by_id(member.user_id)

@@ -221,7 +221,7 @@ for _key in cast.PEOPLE:
 def operator(request: pytest.FixtureRequest) -> User:
     if "committed" not in request.fixturenames:
         request.getfixturevalue("db")
-    return User.objects.get(email=cast.OPERATOR)
+    return cast.operator()
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def client_of() -> Callable[[Member | User], Client]:
 
     def signed_in(person: Member | User) -> Client:
         client = Client()
-        client.force_login(person if isinstance(person, User) else cast.user_of(person))
+        cast.sign_in(client, person if isinstance(person, User) else cast.user_of(person))
         return client
 
     return signed_in

@@ -338,7 +338,7 @@ def _holder(role: RoleCode) -> Member:
 
 def _session_of(member: Member) -> str:
     client = Client()
-    client.force_login(cast.user_of(member))
+    cast.sign_in(client, cast.user_of(member))
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 

@@ -12,7 +12,7 @@ from isolation.proof import doors, place, roles, tables
 from isolation.proof.accepted import ACCEPTED
 from isolation.proof.reading import Cursor, Declared, Wall
 from isolation.proof.report import Accepted, Report
-from isolation.wall import SameTenantReference, TenantWall
+from isolation.wall import SameTenantReference, SharedRights, TenantWall, foreign_rights
 
 _TENANT = "tenant_"
 
@@ -26,7 +26,17 @@ def declared() -> Declared:
     }
     taken = {role.value for role in Role if role is not Role.NONE}
     tenants = frozenset(role for role in taken if role.startswith(_TENANT))
-    return Declared(walls, tenants, frozenset(taken) - tenants)
+    return Declared(walls, _shared(), tenants, frozenset(taken) - tenants)
+
+
+def _shared() -> dict[str, SharedRights]:
+    own = {
+        model._meta.db_table: one
+        for model in apps.get_models(include_auto_created=True)
+        for one in model._meta.constraints
+        if isinstance(one, SharedRights)
+    }
+    return foreign_rights() | own
 
 
 def _wall(model: type[models.Model]) -> Wall | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isolation.checks import SAFE_MINOR
-from isolation.proof.reading import HELD, LOGIN, OWNER, Cursor, Declared, rows
+from isolation.proof.reading import HELD, OWNER, Cursor, Declared, rows
 from isolation.proof.report import Finding, Level
 
 _SERVER = "SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number, current_user::text AS reader"
@@ -31,8 +31,7 @@ _KINDS = {
     "n": "SCHEMAS",
     "L": "LARGE OBJECTS",
 }
-# A new table is the program's until its migration takes that back, as every wall does; functions are everybody's in PostgreSQL.
-_MEANT = {("r", LOGIN)}
+# In PostgreSQL these are everybody's.
 _HARMLESS_KINDS = ("f", "T")
 
 
@@ -87,7 +86,7 @@ def _database(cursor: Cursor) -> Iterator[Finding]:
 def _defaults(cursor: Cursor) -> Iterator[Finding]:
     for row in rows(cursor, _DEFAULTS):
         kind, receiver = row["kind"], row["receiver"]
-        if (kind, receiver) in _MEANT or kind in _HARMLESS_KINDS:
+        if kind in _HARMLESS_KINDS:
             continue
         words = _KINDS.get(kind) or str(kind)
         remedy = f"run ALTER DEFAULT PRIVILEGES FOR ROLE {row['maker']} IN SCHEMA public REVOKE ALL ON {words} FROM {receiver}"

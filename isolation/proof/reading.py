@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from isolation.wall import SharedRights
+
 OWNER = "revops_owner"
 LOGIN = "revops_app"
 OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%%'"
@@ -58,9 +60,10 @@ class Wall:
 
 @dataclass(frozen=True)
 class Declared:
-    """Every tenant table as its model declares it, and the context roles there are."""
+    """Every table as its model declares it, those of tenants and those of nobody, and the context roles there are."""
 
     tables: Mapping[str, Wall]
+    shared: Mapping[str, SharedRights]
     tenant_roles: frozenset[str]
     other_roles: frozenset[str]
 

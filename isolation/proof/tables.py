@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from isolation import signing
+from isolation.proof import shared
 from isolation.proof.reading import HELD, LOGIN, NAME, OURS, OWNER, Cursor, Declared, Row, Wall, rows
 from isolation.proof.report import Finding, Policy, TableFacts
 
@@ -97,7 +98,11 @@ def _grants(row: Row) -> dict[str, list[str]]:
 def _findings(row: Row, declared: Declared) -> Iterator[Finding]:
     wall = declared.tables.get(row["name"])
     if wall is None:
-        yield from _of_nobody(row, declared)
+        yield from (
+            _of_keys(row)
+            if row["name"] == _KEYS
+            else shared.findings(row, _grants(row), list(_policies(row)), declared)
+        )
         return
     yield from _row_security(row)
     yield from _owner(row)
@@ -105,20 +110,6 @@ def _findings(row: Row, declared: Declared) -> Iterator[Finding]:
     yield from _indexes(row, wall)
     yield from _keys(row, wall, declared)
     yield from _rights(row, wall, declared)
-
-
-def _of_nobody(row: Row, declared: Declared) -> Iterator[Finding]:
-    name = row["name"]
-    if name == _KEYS:
-        yield from _of_keys(row)
-        return
-    if row["has_tenant"]:
-        yield Finding("unwalled", name, "has a tenant_id but no wall", "derive its model from TenantModel")
-        return
-    outsiders = declared.tenant_roles | {"person", "PUBLIC"}
-    for role in sorted(_grants(row).keys() & outsiders):
-        remedy = f"run REVOKE ALL ON {name} FROM {role}"
-        yield Finding("shared", name, f"belongs to no tenant, yet {role} has rights on it", remedy)
 
 
 def _of_keys(row: Row) -> Iterator[Finding]:

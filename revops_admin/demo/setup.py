@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-from accounts.models import AccessKey, User
+from accounts.models import User
+from accounts.selectors import has_valid_key, user_by_email
 from accounts.services import password_set, user_create
 from crm_sync.models import Connection, RunState, SyncRun
 from crm_sync.secrets import decrypt
@@ -92,7 +93,7 @@ def _ensure_user(
     demo: Demo, email: str, name: str, *, is_operator: bool = False, has_password: bool = True
 ) -> User:
     password = demo.password if has_password else None
-    user = User.objects.filter(email=email).first()
+    user = user_by_email(email)
     if user is None:
         return user_create(
             email=email, name=name, password=password, is_operator=is_operator, acting_user=ACTOR
@@ -200,9 +201,7 @@ def _ensure_items(tenant: Tenant, seed: int) -> None:
 
 
 def _ensure_key(demo: Demo, organisation: Organisation, member: Member) -> None:
-    with context.shared_tables():
-        has_key = AccessKey.objects.filter(user_id=member.user_id, revoked_at=None).exists()
-    if not (has_key and organisation.slug in demo.keys):
+    if not (has_valid_key(member.user_id) and organisation.slug in demo.keys):
         _, demo.keys[organisation.slug] = partner_key_issue(member=member, acting_user=ACTOR)
 
 

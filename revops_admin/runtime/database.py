@@ -18,7 +18,7 @@ from revops_admin.runtime.errors import RuntimeProblem
 
 OWNER = "revops_owner"
 APP = "revops_app"
-CONTEXT_ROLES = ("tenant_member", "tenant_shared", "tenant_wide", "platform", "person")
+CONTEXT_ROLES = ("tenant_member", "tenant_shared", "tenant_wide", "platform", "person", "accounts")
 OLDEST_SERVER = 160000
 _MAINTENANCE = {"postgres", "template0", "template1"}
 _PLAIN = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
@@ -111,7 +111,7 @@ def prepare_schema(administrator_url: str, owner_url: str) -> None:
     with connect(administrator_url) as connection:
         _make_schema_ours(connection)
     with connect(owner_url) as connection:
-        _grant_by_default(connection)
+        _grant_nothing_by_default(connection)
 
 
 def connect(url: str) -> psycopg.Connection:
@@ -208,14 +208,14 @@ def _make_schema_ours(connection: psycopg.Connection) -> None:
     connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public")
 
 
-def _grant_by_default(connection: psycopg.Connection) -> None:
-    """Tables are the program's to use unless a migration takes that back, as those of tenants do.
+def _grant_nothing_by_default(connection: psycopg.Connection) -> None:
+    """New tables and sequences are nobody's: a table's migration says who may use it, and identity columns need no right.
 
-    Sequences are nobody's: identity columns need no right on them, and their last value tells what all tenants added.
+    Taken back again where an earlier release gave it.
     """
     names = {"owner": sql.Identifier(OWNER), "app": sql.Identifier(APP)}
     for statement in (
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public REVOKE ALL ON TABLES FROM {app}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public REVOKE ALL ON SEQUENCES FROM {app}",
         "REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {app}",
     ):

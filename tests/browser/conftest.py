@@ -48,7 +48,7 @@ class Site:
     def cookies(self, user: User) -> list[dict[str, str]]:
         """The session of that person."""
         client = Client()
-        client.force_login(user)
+        cast.sign_in(client, user)
         name = settings.SESSION_COOKIE_NAME
         return [{"name": name, "value": client.cookies[name].value, "url": self.address}]
 
@@ -121,7 +121,7 @@ def open_as(site: Site, chromium: Browser) -> Iterator[Open]:
         options = {"viewport": {"width": 1280, "height": 800}, "base_url": site.address, **options}
         contexts.append(chromium.new_context(**options))
         if who:
-            user = User.objects.get(email=cast.OPERATOR if who == "operator" else cast.PEOPLE[who][2])
+            user = cast.account(cast.OPERATOR if who == "operator" else cast.PEOPLE[who][2])
             contexts[-1].add_cookies(site.cookies(user))  # type: ignore[arg-type]  # the stubs want every key
         tabs.append(Tab(contexts[-1].new_page()))
         tabs[-1].watch()

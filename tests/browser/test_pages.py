@@ -11,7 +11,6 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
-from accounts.models import User
 from tests import cast
 from tests.browser.addresses import addresses, pages
 from tests.browser.conftest import Site, Tab
@@ -96,7 +95,7 @@ def visit(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> Iter
     who, shots, seen = request.param, os.environ.get("BROWSER_SHOTS", ""), Visit()
     context = chromium.new_context(base_url=site.address, color_scheme="light", reduced_motion="reduce")
     if who:
-        user = User.objects.get(email=cast.OPERATOR if who == "operator" else cast.PEOPLE[who][2])
+        user = cast.account(cast.OPERATOR if who == "operator" else cast.PEOPLE[who][2])
         context.add_cookies(site.cookies(user))  # type: ignore[arg-type]  # the stubs want every key
     tab = Tab(context.new_page(), seen.complaints)
     tab.watch()

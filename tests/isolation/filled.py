@@ -1,4 +1,4 @@
-"""A row of every tenant's table, for Acme and for Beta: made from the catalogue, so that no table can be left out."""
+"""A row of every tenant's table, for Acme and for Beta, and of every other one: made from the catalogue, so that none can be left out."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ def fill(administrator: psycopg.Connection[Any]) -> Filled:
     ids = dict(administrator.execute("SELECT slug, id FROM tenants_tenant").fetchall())
     acme, beta = ids["acme-corp"], ids["beta-inc"]
     administrator.execute("SET session_replication_role = replica")
+    for table in declared().shared:
+        is_there = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
+        if administrator.execute(is_there).fetchone() == (False,):
+            _insert(administrator, table, 0)
     rows = {tenant: dict(_rows(administrator, tenant)) for tenant in (acme, beta)}
     return Filled(acme, beta, rows[acme], rows[beta])
 

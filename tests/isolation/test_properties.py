@@ -132,7 +132,7 @@ def argument(kind: Any, tenant_id: int, draw: Any, texts: list[str]) -> Any:
     if isinstance(chosen, type) and issubclass(chosen, TenantModel | Tenant):
         return instance(chosen, tenant_id)
     if chosen is User:
-        return User.objects.get(email=cast.PEOPLE["stranger"][2])
+        return cast.account(cast.PEOPLE["stranger"][2])
     if isinstance(chosen, type) and issubclass(chosen, enum.Enum):
         return draw(st.sampled_from(list(chosen)))
     if chosen in (bool, int):
@@ -206,7 +206,7 @@ class TestInTheProgram:
             values_of_beta(filled),
         )
         client = Client(raise_request_exception=False)
-        client.force_login(cast.user_of(cast.member_of(who)))
+        cast.sign_in(client, cast.user_of(cast.member_of(who)))
         address = data.draw(st.sampled_from(ADDRESSES)).replace(
             str(NOBODY), data.draw(st.sampled_from([t for t in texts if len(t) == 36]))
         )

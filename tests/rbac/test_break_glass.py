@@ -12,6 +12,7 @@ from django.db.models import F
 from django.test import Client
 
 from accounts.models import User
+from accounts.services import user_create
 from accounts.signals import BY_KEY, METHOD_KEY
 from audit.models import PlatformEvent
 from isolation import context
@@ -156,15 +157,15 @@ class TestInside:
         assert browser.get("/api/v1/w/beta-inc/deals/").status_code == 404
 
     def test_only_for_the_operator_who_entered(self, stay: BreakGlass, client_of: ClientOf) -> None:
-        colleague = User.objects.create_user(
-            email="oskar@vendor.test", password=cast.PASSWORD, is_operator=True
+        colleague = user_create(
+            email="oskar@vendor.test", name="", password=None, is_operator=True, acting_user=PLANTER
         )
         assert client_of(colleague).get(HOME).status_code == 404
 
     def test_not_for_whoever_is_no_operator_any_more(
         self, stay: BreakGlass, browser: Client, operator: User
     ) -> None:
-        User.objects.filter(pk=operator.pk).update(is_operator=False)
+        cast.account_set(operator, is_operator=False)
         assert browser.get(HOME).status_code == 404
 
     def test_every_deal_shows_and_contact_data_stays_masked(

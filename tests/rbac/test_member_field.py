@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 def crowd(rep: Member) -> None:
     """As many colleagues as a list may hold, besides the cast."""
     emails = [f"colleague{number}@acme.test" for number in range(MEMBERS_LISTED)]
-    users = User.objects.bulk_create([User(email=email, password="!") for email in emails])
+    with context.accounts():
+        users = User.objects.bulk_create([User(email=email, password="!") for email in emails])
     with context.tenant_wide(rep.tenant_id):
         Member.objects.bulk_create(
             Member(tenant=rep.tenant, user=user, email=user.email, role=RoleCode.SALES_REP) for user in users

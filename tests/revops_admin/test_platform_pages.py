@@ -20,6 +20,7 @@ from audit.models import Event, PlatformEntry
 from crm_sync.models import Connection, RunState, RunTrigger, SyncRun
 from isolation import context
 from tenants.models import Invitation, Member, Tenant
+from tests import cast
 from tests.cast import PLANTER, tenant_of
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ class TestTheDoor:
         read(browser, address)
 
     def test_closes_for_an_operator_who_left(self, operator: User, browser: Client) -> None:
-        User.objects.filter(pk=operator.pk).update(is_active=False)
+        cast.account_set(operator, is_active=False)
         assert browser.get(PLATFORM).status_code == HTTPStatus.FOUND
 
     def test_records_who_looked_and_why(self, operator: User, browser: Client) -> None:
@@ -100,7 +101,7 @@ class TestTheDoor:
 
     def test_takes_no_change_without_the_token(self, operator: User) -> None:
         strict = Client(enforce_csrf_checks=True)
-        strict.force_login(operator)
+        cast.sign_in(strict, operator)
         assert strict.post("/platform/new/", NEW).status_code == HTTPStatus.FORBIDDEN
 
 
@@ -149,8 +150,8 @@ class TestTheWorkspaces:
     def test_are_read_in_one_statement(
         self, browser: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        # Session, person; savepoint, context, its entry on record, the list, the context before, savepoint.
-        with django_assert_num_queries(8):
+        # Savepoint, context, session, person, the context before, savepoint; the same around its entry on record and the list.
+        with django_assert_num_queries(12):
             browser.get(PLATFORM)
 
     @pytest.mark.parametrize("query", ["tier=gold", "sync=maybe", "sort=colour", "page=x"])
@@ -212,6 +213,11 @@ class TestOneMember:
         read(browser, self.page(stranger), HTTPStatus.NOT_FOUND)
 
 
+def key_of(partner: Member) -> AccessKey:
+    with context.accounts():
+        return AccessKey.objects.get(user_id=partner.user_id)
+
+
 class TestAccessKeys:
     GAMMA = "/platform/workspaces/gamma-labs/"
 
@@ -231,10 +237,10 @@ class TestAccessKeys:
 
     def test_end_when_revoked(self, browser: Client, partner: Member) -> None:
         self.issue(browser, partner)
-        key = AccessKey.objects.get(user_id=partner.user_id)
+        key = key_of(partner)
         assert "Revoke" in read(browser, self.GAMMA)
         browser.post(f"{self.GAMMA}keys/{key.id}/revoke/")
-        assert AccessKey.objects.get(pk=key.pk).revoked_at
+        assert key_of(partner).revoked_at
         with context.tenant_wide(partner.tenant_id):
             assert Event.objects.filter(code="tenants.partner_key_revoked", actor_kind="operator").exists()
 
@@ -243,7 +249,7 @@ class TestAccessKeys:
 
     def test_are_revoked_through_their_own_workspace(self, browser: Client, partner: Member) -> None:
         self.issue(browser, partner)
-        key = AccessKey.objects.get(user_id=partner.user_id)
+        key = key_of(partner)
         assert browser.post(f"/platform/workspaces/acme-corp/keys/{key.id}/revoke/").status_code == 404
 
 

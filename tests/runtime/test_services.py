@@ -73,6 +73,7 @@ class TestAfterSigkill:
         services = ensure_services(home)
         with psycopg.connect(services.database_owner_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS seven")
+            connection.execute("GRANT SELECT ON kept TO revops_app")
         killed = postgres.find(home)
         assert killed is not None
         os.kill(killed.pid, signal.SIGKILL)

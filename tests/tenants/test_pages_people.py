@@ -11,13 +11,15 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import User
+from accounts.selectors import user_by_email
+from accounts.services import password_set
 from audit.models import Event
 from isolation import context
 from isolation.models import PeriodicJob
 from rbac.selectors import team_of
 from tenants.invitations import WAITS, send_due
 from tenants.models import Invitation, Member, RoleCode, Tenant
-from tests.cast import PLANTER, user_of
+from tests.cast import PLANTER, account, user_of
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[Member], Client]
@@ -158,7 +160,7 @@ class TestAddingAPerson:
         response = client_of(admin).post(f"{PEOPLE}add/", NEW | change)
         assert response.status_code == HTTPStatus.BAD_REQUEST
         assert sentence in response.content.decode()
-        assert User.objects.filter(email="nina@acme.test").count() == 0
+        assert user_by_email("nina@acme.test") is None
 
     def test_is_not_for_analysts(self, analyst: Member, client_of: ClientOf) -> None:
         assert client_of(analyst).post(f"{PEOPLE}add/", NEW).status_code == HTTPStatus.FORBIDDEN
@@ -167,7 +169,7 @@ class TestAddingAPerson:
 class TestTheInvitation:
     def invite(self, admin: Member, client_of: ClientOf) -> User:
         client_of(admin).post(f"{PEOPLE}add/", NEW)
-        return User.objects.get(email="nina@acme.test")
+        return account("nina@acme.test")
 
     def test_sets_a_password_by_its_link_once(self, admin: Member, client_of: ClientOf) -> None:
         self.invite(admin, client_of)
@@ -180,7 +182,7 @@ class TestTheInvitation:
         form = client.get(found[1], follow=True)
         password = "a long and winding road 7"
         client.post(form.redirect_chain[-1][0], {"password1": password, "password2": password})
-        assert User.objects.get(email="nina@acme.test").check_password(password)
+        assert account("nina@acme.test").check_password(password)
         assert "no longer works" in Client().get(found[1], follow=True).content.decode()
 
     def test_is_sent_once(self, admin: Member, client_of: ClientOf) -> None:
@@ -202,8 +204,7 @@ class TestTheInvitation:
 
     def test_is_left_out_for_who_set_a_password_meanwhile(self, admin: Member, client_of: ClientOf) -> None:
         user = self.invite(admin, client_of)
-        user.set_password("meanwhile-set-123")
-        user.save()
+        password_set(user=user, password="meanwhile-set-123", acting_user=PLANTER)
         send_due()
         assert mail.outbox == []
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from accounts.models import User
+from accounts.selectors import user_by_email
 from isolation import context
 from isolation.actors import Actor
 from isolation.errors import InvalidInput
@@ -49,8 +49,8 @@ class Command(HubCommand):
 
 
 def _operator(email: str) -> Actor:
-    user = User.objects.filter(email__iexact=email.strip(), is_operator=True, is_active=True).first()
-    if user is None:
+    user = user_by_email(email)
+    if user is None or not (user.is_operator and user.is_active):
         problem = (
             f"“{email}” is no active account of the vendor's staff. `manage.py create_operator` makes one."
         )
