@@ -56,7 +56,7 @@ def _rounded(value: float, step: str) -> float:
 _SCORE = """
     WITH factors AS (
         SELECT i.tenant_id, i.id, i.intent_confidence, i.sentiment_urgency,
-               round(least(greatest(extract(epoch FROM now() - i.created_at) / %(horizon)s, 0), 1), 3)::float8 AS time_decay,
+               round(least(greatest(extract(epoch FROM now() - i.created_at) / %(horizon)s::numeric, 0), 1), 3)::float8 AS time_decay,
                least(earlier.items / %(full)s::float8, 1) AS user_history
         FROM operations_priorityitem i
         LEFT JOIN LATERAL (

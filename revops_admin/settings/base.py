@@ -19,10 +19,14 @@ env = environ.Env()
 
 
 def _database(name: str) -> dict[str, Any]:
+    # Values travel apart from the text of statements: pg_stat_activity shows a login the text of whatever else it runs.
     parsed: dict[str, Any] = env.db_url_config(
         VALUES.get(name, "postgresql://revops_app@127.0.0.1/not_running")
     )
-    parsed.update(CONN_MAX_AGE=0, OPTIONS={**parsed.get("OPTIONS", {}), "connect_timeout": 5})
+    parsed.update(
+        CONN_MAX_AGE=0,
+        OPTIONS={**parsed.get("OPTIONS", {}), "connect_timeout": 5, "server_side_binding": True},
+    )
     return parsed
 
 
