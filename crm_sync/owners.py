@@ -9,9 +9,9 @@ from crm_sync.errors import HeirNotActive, HeirRequired
 from crm_sync.events import OwnerAssigned, OwnersExported, OwnersPassedOn
 from crm_sync.models import HolderOrigin, Opportunity, Owner
 from isolation.actors import Actor, require
-from rbac.errors import OwnTeam
-from rbac.selectors import manager_id_of
-from rbac.services import widens_own_sight
+from rbac.errors import OwnerChangedMeanwhile, OwnTeam
+from rbac.selectors import email_of, manager_id_of
+from rbac.services import MemberSeen, widens_own_sight
 from tenants.models import Member
 from tenants.permissions import PEOPLE_DEACTIVATE, PEOPLE_EDIT, PEOPLE_VIEW
 
@@ -37,16 +37,26 @@ def owners_match_members(tenant_id: int) -> int:
 
 
 @transaction.atomic
-def owner_assign(*, owner: Owner, member: Member | None, acting_user: Actor) -> Owner:
+def owner_assign(
+    *, owner: Owner, member: Member | None, acting_user: Actor, seen: MemberSeen | None = None
+) -> Owner:
     """Say whose a CRM owner's deals are (None: nobody's), whatever the e-mails; a member may have several owners.
 
-    Raises: Forbidden; HeirNotActive, where the member is deactivated; OwnTeam.
+    ``seen`` is whose they were when that was decided (None: whosever they are now).
+    Raises: Forbidden; HeirNotActive, where the member is deactivated; OwnTeam; OwnerChangedMeanwhile.
     """
     require(acting_user, PEOPLE_EDIT, owner.tenant_id)
+    owner = Owner.objects.select_for_update(no_key=True).get(tenant_id=owner.tenant_id, pk=owner.pk)
     if member is not None:
         _require_active(member)
         _require_not_own(owner, member, acting_user)
-    owner.member_id, owner.holder_origin = (member.id if member else None), HolderOrigin.CHOSEN
+    chosen = member.id if member else None
+    if seen is not None and owner.member_id not in (seen.member_id, chosen):
+        raise OwnerChangedMeanwhile(
+            acting_user=acting_user, tenant_id=owner.tenant_id, target=(owner.external_id, owner.name),
+            owner=owner.name, member=email_of(owner.tenant_id, owner.member_id),
+        )  # fmt: skip
+    owner.member_id, owner.holder_origin = chosen, HolderOrigin.CHOSEN
     owner.save(update_fields=["member_id", "holder_origin"])
     _record_assigned(owner, member.email if member else "nobody", acting_user)
     return owner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -33,7 +33,7 @@ from rbac.api import (
     paged,
 )
 from rbac.permissions import ACCESS_EXPLAIN
-from rbac.services import ManagerSeen, reporting_line_set
+from rbac.services import MemberSeen, reporting_line_set
 from rbac.sightings import chain_above
 from rbac.tree import LEVEL_ORDER, Reports, level_of, reports_of
 from tenants.models import Member, RoleCode
@@ -116,9 +116,10 @@ class OwnerSerializer(serializers.Serializer[Any]):
 
 
 class OwnerRequestSerializer(serializers.Serializer[Any]):
-    """Whose the deals shall be; or `follow_email`, alone."""
+    """Whose the deals shall be; or `follow_email`, alone. With `seen` the change is refused where they are another member's by now."""
 
     member = serializers.UUIDField(required=False, allow_null=True, help_text="Null: nobody's.")
+    seen = serializers.UUIDField(required=False, allow_null=True)
     follow_email = serializers.BooleanField(default=False)
 
 
@@ -153,6 +154,10 @@ class _AccessView(WorkspaceAPIView):
         with context.tenant_wide(tenant_id):
             found = preview(tenant_id, change, members=members())
         return Response({"is_preview": True, "differences": [_difference(one) for one in found.differences]})
+
+
+def _seen(given: Mapping[str, Any]) -> MemberSeen | None:
+    return MemberSeen(given["seen"]) if "seen" in given else None
 
 
 def _is_preview(request: Request) -> bool:
@@ -237,7 +242,7 @@ class ManagerView(_AccessView):
         asked = ManagerRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         manager = self.member(asked.validated_data["manager"], "manager")
-        seen = ManagerSeen(asked.validated_data["seen"]) if "seen" in asked.validated_data else None
+        seen = _seen(asked.validated_data)
         return self.done(
             request,
             lambda: reporting_line_set(
@@ -304,7 +309,7 @@ class OwnerView(_AccessView):
             )
         return self.done(
             request,
-            lambda: owner_assign(owner=owner, member=member, acting_user=actor),
+            lambda: owner_assign(owner=owner, member=member, acting_user=actor, seen=_seen(given)),
             lambda: self._above(owner, member),
         )
 

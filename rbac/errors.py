@@ -30,12 +30,25 @@ class ReportingCycle(DeniedChange):
     field = "manager"
 
 
+_MEANWHILE = (
+    " now: somebody changed that while you were at it, and nothing of yours was saved. "
+    "Open the page anew and look again before you save."
+)
+
+
 class ManagerChangedMeanwhile(DeniedChange):
     code = "rbac.manager_changed_meanwhile"
-    sentence = (
-        "{member} reports to {manager} now: somebody changed that while you were at it, and nothing of yours was saved. "
-        "Open the page anew and look again before you save."
-    )
+    sentence = "{member} reports to {manager}" + _MEANWHILE
+
+
+class MemberRoleChangedMeanwhile(DeniedChange):
+    code = "rbac.member_role_changed_meanwhile"
+    sentence = "{member} has the role {role}" + _MEANWHILE
+
+
+class OwnerChangedMeanwhile(DeniedChange):
+    code = "rbac.owner_changed_meanwhile"
+    sentence = "The deals of {owner} are {member}’s" + _MEANWHILE
 
 
 class RoleTooHigh(DeniedChange, Forbidden):

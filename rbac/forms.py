@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from rbac.forms_people import MemberField
-from rbac.services import ManagerSeen
+from rbac.services import MemberSeen
 from tenants.models import Member, RoleCode, Tenant
 from tenants.services import roles_of
 
+_INCOMPLETE = "This page is incomplete. Open it anew and choose there."
 _REASON = "Say why, in a few words: the reason stays in the audit log."
 
 
@@ -50,20 +51,42 @@ class RoleForm(forms.Form):
         return RoleCode(self.cleaned_data["role"])
 
 
-_NOBODY = "nobody"
-
-
-class ManagerForm(forms.Form):
-    """Whom a member reports to; ``seen`` is the manager that the reader saw, kept in a hidden field."""
+class RoleChangeForm(RoleForm):
+    """What a member shall be instead; ``seen`` is the role that the reader saw, kept in a hidden field."""
 
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
-        self, data: QueryDict | None, *, candidates: QuerySet[Member], current: UUID | None = None
+        self,
+        data: QueryDict | None,
+        *,
+        tenant: Tenant,
+        current: str,
+        offered: Collection[RoleCode] | None = None,
     ) -> None:
-        self.manager_seen: ManagerSeen | None = None
-        super().__init__(data, initial={"manager": str(current or ""), "seen": str(current or _NOBODY)})
-        self.fields["manager"] = _manager_field(candidates)
+        super().__init__(data, tenant=tenant, current=current, offered=offered)
+        self.initial["seen"] = current
+        self.role_seen: RoleCode | None = None
+
+    def clean(self) -> None:
+        """Read ``seen``. Raises: ValidationError, of the whole form: nobody sees the field itself."""
+        given = self.cleaned_data.get("seen", "")
+        if given and given not in RoleCode:
+            raise forms.ValidationError(_INCOMPLETE)
+        self.role_seen = RoleCode(given) if given else None
+
+
+_NOBODY = "nobody"
+
+
+class MemberSeenForm(forms.Form):
+    """A member in place of another; ``seen`` is who stood there when the reader looked, kept in a hidden field."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: QueryDict | None, *, chosen: str, current: UUID | None) -> None:
+        self.member_seen: MemberSeen | None = None
+        super().__init__(data, initial={chosen: str(current or ""), "seen": str(current or _NOBODY)})
 
     def clean(self) -> None:
         """Read ``seen``. Raises: ValidationError, of the whole form: nobody sees the field itself."""
@@ -71,10 +94,18 @@ class ManagerForm(forms.Form):
         try:
             found = None if given == _NOBODY or not given else UUID(given)
         except ValueError as error:
-            raise forms.ValidationError(
-                "This page is incomplete. Open it anew and choose the manager there."
-            ) from error
-        self.manager_seen = ManagerSeen(found) if given else None
+            raise forms.ValidationError(_INCOMPLETE) from error
+        self.member_seen = MemberSeen(found) if given else None
+
+
+class ManagerForm(MemberSeenForm):
+    """Whom a member reports to."""
+
+    def __init__(
+        self, data: QueryDict | None, *, candidates: QuerySet[Member], current: UUID | None = None
+    ) -> None:
+        super().__init__(data, chosen="manager", current=current)
+        self.fields["manager"] = _manager_field(candidates)
 
     @property
     def manager(self) -> Member | None:

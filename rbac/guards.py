@@ -9,7 +9,7 @@ from django.db import connection
 
 from isolation.actors import Actor
 from rbac.duties import first_conflict
-from rbac.errors import DutiesConflict, OwnRoles, RoleTooHigh
+from rbac.errors import DutiesConflict, MemberRoleChangedMeanwhile, OwnRoles, RoleTooHigh
 from rbac.held import database_now, roles_held
 from rbac.standing import HeldRole, RoleFacts, built_in, may_touch
 from tenants.hooks import RoleChange
@@ -52,13 +52,17 @@ def target_of(member: Member) -> tuple[str, str]:
 def check_base_role(change: RoleChange, acting_user: Actor) -> None:
     """Registered with ``tenants.hooks``: levels and duties for whatever is done to a base role.
 
-    Raises: RoleTooHigh, OwnRoles, DutiesConflict.
+    Raises: RoleTooHigh, OwnRoles, DutiesConflict, MemberRoleChangedMeanwhile.
     """
     tenant_id = change.tenant.id
     target = target_of(change.member) if change.member else ("", change.email)
     for role in (change.taken, change.given):
         if role is not None:
             require_below(acting_user, built_in(role), tenant_id, target)
+    if change.taken is not None and change.seen not in (None, change.taken):
+        raise MemberRoleChangedMeanwhile(
+            acting_user=acting_user, tenant_id=tenant_id, target=target, member=change.email, role=change.taken.label
+        )  # fmt: skip
     if change.member is not None:
         _check_beside(change, change.member, acting_user)
 

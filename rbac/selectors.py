@@ -96,3 +96,9 @@ def manager_candidates(tenant_id: int, *, besides: UUID | None = None) -> QueryS
     if besides is not None:
         found = found.exclude(pk=besides)
     return found.order_by("name", "email")
+
+
+def email_of(tenant_id: int, member_id: UUID | None) -> str:
+    """A member's address in a sentence, "nobody" for None."""
+    found = Member.objects.filter(tenant_id=tenant_id, pk=member_id).values_list("email", flat=True).first()
+    return found or "nobody"

@@ -13,7 +13,7 @@ from isolation.actors import Actor, require
 from rbac.errors import ManagerChangedMeanwhile, OwnTeam, ReportingCycle
 from rbac.events import ReportingLineSet
 from rbac.models import ReportingPath, Sight
-from rbac.selectors import manager_id_of
+from rbac.selectors import email_of, manager_id_of
 from rbac.standing import built_in
 from tenants.models import Member
 from tenants.permissions import PEOPLE_EDIT
@@ -60,15 +60,15 @@ _BEGIN_LINE = """
 
 
 @dataclass(frozen=True)
-class ManagerSeen:
-    """To whom a member reported when somebody decided to change it; None: to nobody."""
+class MemberSeen:
+    """The member who stood there when somebody decided on another one; None: nobody."""
 
-    manager_id: UUID | None
+    member_id: UUID | None
 
 
 @transaction.atomic
 def reporting_line_set(
-    *, member: Member, manager: Member | None, acting_user: Actor, seen: ManagerSeen | None = None
+    *, member: Member, manager: Member | None, acting_user: Actor, seen: MemberSeen | None = None
 ) -> None:
     """Put ``member``, with everyone below, under ``manager`` (None: at the top); no change where it is so already.
 
@@ -93,10 +93,10 @@ def reporting_line_set(
     current = manager_id_of(member)
     if current == (manager.id if manager else None):
         return
-    if seen is not None and seen.manager_id != current:
+    if seen is not None and seen.member_id != current:
         raise ManagerChangedMeanwhile(
             acting_user=acting_user, tenant_id=member.tenant_id, target=(str(member.id), member.email),
-            member=member.email, manager=_email_of(member.tenant_id, current),
+            member=member.email, manager=email_of(member.tenant_id, current),
         )  # fmt: skip
     _move(member, manager, acting_user)
     event = ReportingLineSet(
@@ -111,11 +111,6 @@ def widens_own_sight(manager: Member, acting_user: Actor) -> bool:
         return False
     above = ReportingPath.objects.filter(tenant_id=manager.tenant_id, ancestor_id=acting_user.member_id)
     return acting_user.member_id == manager.id or above.filter(descendant=manager).exists()
-
-
-def _email_of(tenant_id: int, member_id: UUID | None) -> str:
-    found = Member.objects.filter(tenant_id=tenant_id, pk=member_id).values_list("email", flat=True).first()
-    return found or "nobody"
 
 
 def _is_below(candidate: Member, member: Member) -> bool:

@@ -31,7 +31,7 @@ from pages.objects import (
     TimelineEntry,
 )
 from pages.templatetags.formats import local_date
-from rbac.forms import AddForm, DeactivateForm, ManagerForm, RoleForm
+from rbac.forms import AddForm, DeactivateForm, ManagerForm, RoleChangeForm
 from rbac.held import roles_held, roles_offered
 from rbac.parts import PersonPart, person_parts, preview_url
 from rbac.requests import Workspace, WorkspaceRequest
@@ -68,7 +68,7 @@ class PersonPage(Page):
     facts: list[Definition]
     lines: list[TimelineEntry]
     parts: list[PersonPart]
-    role_form: RoleForm | None
+    role_form: RoleChangeForm | None
     manager_form: ManagerForm | None
     deactivate_form: DeactivateForm | None
     urls: dict[str, str]
@@ -210,9 +210,13 @@ def role_change(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """Give the member another role."""
     member = _member(request, member_id)
     offered = offered_roles(request.workspace)
-    form = RoleForm(request.POST, tenant=member.tenant, current=member.role, offered=offered)
+    form = RoleChangeForm(request.POST, tenant=member.tenant, current=member.role, offered=offered)
     actor = request.workspace.actor
-    if carried_out(form, lambda: member_role_change(member=member, role=form.role, acting_user=actor)):
+
+    def write() -> None:
+        member_role_change(member=member, role=form.role, acting_user=actor, seen=form.role_seen)
+
+    if carried_out(form, write):
         return _done(request, member, f"{member} is {form.role.label} now.")
     return _person(request, _member(request, member_id), role_form=form)
 
@@ -228,7 +232,7 @@ def manager_set(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     actor = request.workspace.actor
 
     def write() -> None:
-        reporting_line_set(member=member, manager=form.manager, acting_user=actor, seen=form.manager_seen)
+        reporting_line_set(member=member, manager=form.manager, acting_user=actor, seen=form.member_seen)
 
     if carried_out(form, write):
         return _done(request, member, f"{member} reports to {form.manager or 'nobody'} now.")
@@ -280,7 +284,7 @@ def _done(request: HttpRequest, member: Member, note: str) -> HttpResponse:
 
 def _person(
     request: WorkspaceRequest, member: Member, *,
-    role_form: RoleForm | None = None, manager_form: ManagerForm | None = None,
+    role_form: RoleChangeForm | None = None, manager_form: ManagerForm | None = None,
     deactivate_form: DeactivateForm | None = None,
 ) -> HttpResponse:  # fmt: skip
     workspace = request.workspace
@@ -300,7 +304,9 @@ def _person(
         parts=person_parts(workspace, member),
         role_form=(
             role_form
-            or RoleForm(None, tenant=member.tenant, current=member.role, offered=offered_roles(workspace))
+            or RoleChangeForm(
+                None, tenant=member.tenant, current=member.role, offered=offered_roles(workspace)
+            )
         )
         if may_edit and may_touch(workspace.actor, built_in(member.role))
         else None,

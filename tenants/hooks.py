@@ -13,6 +13,7 @@ from tenants.models import Member, RoleCode, Tenant
 class RoleChange:
     """What somebody wants to do to a person's base role. ``member`` is None for a person who joins.
 
+    ``seen`` is what the person was when the change was decided on (None: whatever it is now).
     ``is_whole`` says that every other role of the member comes or goes with it: deactivated and let in again.
     """
 
@@ -21,6 +22,7 @@ class RoleChange:
     member: Member | None = None
     taken: RoleCode | None = None
     given: RoleCode | None = None
+    seen: RoleCode | None = None
     is_whole: bool = False
 
 

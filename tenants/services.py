@@ -146,8 +146,10 @@ def _locked(member: Member) -> Member:
 
 
 @transaction.atomic
-def member_role_change(*, member: Member, role: RoleCode, acting_user: Actor) -> Member:
-    """Make a member something else; what it is already changes nothing.
+def member_role_change(
+    *, member: Member, role: RoleCode, acting_user: Actor, seen: RoleCode | None = None
+) -> Member:
+    """Make a member something else; what it is already changes nothing. ``seen`` is the role that the decision was made on (None: any).
 
     Raises: Forbidden, InvalidInput, LastAdmin, and what ``hooks.check_role_changes`` refuses with.
     """
@@ -157,7 +159,7 @@ def member_role_change(*, member: Member, role: RoleCode, acting_user: Actor) ->
     before = RoleCode(member.role)
     if role is before:
         return member
-    call_role_checks(RoleChange(member.tenant, member.email, member, before, role), acting_user)
+    call_role_checks(RoleChange(member.tenant, member.email, member, before, role, seen=seen), acting_user)
     if _is_last_admin(member):
         raise LastAdmin(email=member.email, tenant=member.tenant.name)
     member.role = role

@@ -22,7 +22,7 @@ from pages.objects import Crumb, HiddenField, Page
 from pipeline.access.preview import Preview, preview, touched_by_move
 from pipeline.views.preview import PreviewRow, may_see_preview, preview_rows, preview_sentence
 from rbac.errors import RoleHeldAlready
-from rbac.forms import DeactivateForm, ManagerForm, RoleForm
+from rbac.forms import DeactivateForm, ManagerForm, RoleChangeForm
 from rbac.forms_roles import GrantForm
 from rbac.grants import Term, role_grant
 from rbac.held import roles_offered
@@ -184,11 +184,11 @@ def _manager_name(member: Member) -> str:
     return member.manager_name or member.manager_email or "nobody"  # type: ignore[attr-defined]  # annotated by people_of
 
 
-def _role_form(workspace: Workspace, member: Member, data: QueryDict | None) -> RoleForm:
-    return RoleForm(data, tenant=member.tenant, current=member.role, offered=offered_roles(workspace))
+def _role_form(workspace: Workspace, member: Member, data: QueryDict | None) -> RoleChangeForm:
+    return RoleChangeForm(data, tenant=member.tenant, current=member.role, offered=offered_roles(workspace))
 
 
-def _role(workspace: Workspace, member: Member, form: RoleForm) -> Trial:
+def _role(workspace: Workspace, member: Member, form: RoleChangeForm) -> Trial:
     return Trial(
         f"If {member} had the role {form.role.label}",
         lambda: member_role_change(member=member, role=form.role, acting_user=workspace.actor),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -25,6 +25,7 @@ from pipeline.access.figures import owner_figures
 from pipeline.access.owners import former_holders, owner_named
 from pipeline.views.changes import Place, Trial, previewed
 from pipeline.views.owners import NOBODY, figures_text, origin_of, owner_url
+from rbac.forms import MemberSeenForm
 from rbac.forms_people import MemberField
 from rbac.requests import Workspace, WorkspaceRequest
 from rbac.selectors import manager_candidates
@@ -33,11 +34,11 @@ from tenants.models import Crm, Member
 from tenants.permissions import PEOPLE_EDIT, PEOPLE_VIEW
 
 
-class OwnerForm(forms.Form):
+class OwnerForm(MemberSeenForm):
     """Whose a CRM owner's deals shall be."""
 
-    def __init__(self, data: QueryDict | None, *, tenant_id: int, current: str = "") -> None:
-        super().__init__(data, initial={"member": current})
+    def __init__(self, data: QueryDict | None, *, tenant_id: int, current: UUID | None = None) -> None:
+        super().__init__(data, chosen="member", current=current)
         self.fields["member"] = MemberField(
             people=manager_candidates(tenant_id), label="Whose deals these are", nobody="Nobody’s here"
         )
@@ -81,7 +82,11 @@ def assign(request: WorkspaceRequest, source: str, external_id: str) -> HttpResp
     workspace = request.workspace
     found = _found(workspace, source, external_id)
     form = OwnerForm(request.POST, tenant_id=workspace.tenant.id)
-    if carried_out(form, lambda: owner_assign(owner=found, member=form.member, acting_user=workspace.actor)):
+
+    def write() -> None:
+        owner_assign(owner=found, member=form.member, acting_user=workspace.actor, seen=form.member_seen)
+
+    if carried_out(form, write):
         messages.success(request, f"The deals of {found} are {form.member or 'nobody'}’s now.")
         return redirect(owner_url(workspace.tenant.slug, found))
     return _shown(request, _found(workspace, source, external_id), form)
@@ -108,7 +113,7 @@ def preview(request: WorkspaceRequest, source: str, external_id: str) -> HttpRes
     form = OwnerForm(
         request.POST if request.method == "POST" else None,
         tenant_id=tenant.id,
-        current=str(found.member_id or ""),
+        current=found.member_id,
     )
     place = Place(
         title=f"Whose deals are {found}’s",
@@ -144,11 +149,7 @@ def _crumbs(workspace: Workspace, owner: Owner | None = None) -> list[Crumb]:
 def _shown(request: WorkspaceRequest, owner: Owner, form: OwnerForm | None = None) -> HttpResponse:
     workspace, slug = request.workspace, request.workspace.tenant.slug
     may_edit = workspace.may(PEOPLE_EDIT)
-    fresh = (
-        OwnerForm(None, tenant_id=workspace.tenant.id, current=str(owner.member_id or ""))
-        if may_edit
-        else None
-    )
+    fresh = OwnerForm(None, tenant_id=workspace.tenant.id, current=owner.member_id) if may_edit else None
     follow_url = owner_url(slug, owner, "owner_follow")
     has_choice = owner.holder_origin != HolderOrigin.EMAIL
     again = Action("Follow the e-mail again", follow_url, icon="refresh", method="post")

@@ -19,7 +19,7 @@ from isolation.errors import NotFound
 from pages.forms import carried_out
 from pages.objects import STATE_BADGES, Action, Badge, Crumb, Definition, Page
 from pages.templatetags.formats import local_time
-from rbac.forms import DeactivateForm, RoleForm
+from rbac.forms import DeactivateForm, RoleChangeForm
 from rbac.held import roles_held
 from rbac.selectors import manager_candidates
 from revops_admin.platform.access import OperatorRequest, operator_view
@@ -34,7 +34,7 @@ class MemberPage(Page):
     """One member. ``deactivate_form`` is None where access has ended already."""
 
     facts: list[Definition]
-    role_form: RoleForm
+    role_form: RoleChangeForm
     deactivate_form: DeactivateForm | None
     role_url: str
     deactivate_url: str
@@ -52,10 +52,13 @@ def member(request: OperatorRequest, slug: str, member_id: UUID) -> HttpResponse
 def member_role(request: OperatorRequest, slug: str, member_id: UUID) -> HttpResponse:
     """Give the member another base role, an admin's included."""
 
-    def write(found: Member) -> RoleForm | None:
-        form = RoleForm(request.POST, tenant=found.tenant, current=found.role)
+    def write(found: Member) -> RoleChangeForm | None:
+        form = RoleChangeForm(request.POST, tenant=found.tenant, current=found.role)
         is_done = carried_out(
-            form, lambda: member_role_change(member=found, role=form.role, acting_user=request.operator)
+            form,
+            lambda: member_role_change(
+                member=found, role=form.role, acting_user=request.operator, seen=form.role_seen
+            ),
         )
         return None if is_done else form
 
@@ -121,7 +124,7 @@ def _url(name: str, slug: str, member_id: UUID) -> str:
 
 def _shown(
     request: OperatorRequest, slug: str, member_id: UUID, *,
-    role_form: RoleForm | None = None, deactivate_form: DeactivateForm | None = None,
+    role_form: RoleChangeForm | None = None, deactivate_form: DeactivateForm | None = None,
 ) -> HttpResponse:  # fmt: skip
     with context.platform(f"operator looks at a person of {slug}", request.operator):
         page = _page(_member(slug, member_id), role_form, deactivate_form)
@@ -133,7 +136,9 @@ def _heirs(found: Member) -> QuerySet[Member]:
     return manager_candidates(found.tenant_id, besides=found.id)
 
 
-def _page(found: Member, role_form: RoleForm | None, deactivate_form: DeactivateForm | None) -> MemberPage:
+def _page(
+    found: Member, role_form: RoleChangeForm | None, deactivate_form: DeactivateForm | None
+) -> MemberPage:
     slug = found.tenant.slug
     again = Action("Let in again", _url("member_again", slug, found.id), icon="check", method="post")
     return MemberPage(
@@ -145,7 +150,7 @@ def _page(found: Member, role_form: RoleForm | None, deactivate_form: Deactivate
         ],
         actions=[] if found.is_active else [again],
         facts=_facts(found),
-        role_form=role_form or RoleForm(None, tenant=found.tenant, current=found.role),
+        role_form=role_form or RoleChangeForm(None, tenant=found.tenant, current=found.role),
         deactivate_form=(deactivate_form or DeactivateForm(candidates=_heirs(found)))
         if found.is_active
         else None,
