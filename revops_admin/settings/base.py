@@ -23,8 +23,10 @@ def _database(name: str) -> dict[str, Any]:
     parsed: dict[str, Any] = env.db_url_config(
         VALUES.get(name, "postgresql://revops_app@127.0.0.1/not_running")
     )
+    # Web processes keep connections between requests (isolation.connections); workers close theirs after each task.
     parsed.update(
-        CONN_MAX_AGE=0,
+        CONN_MAX_AGE=300,
+        CONN_HEALTH_CHECKS=True,
         OPTIONS={**parsed.get("OPTIONS", {}), "connect_timeout": 5, "server_side_binding": True},
     )
     return parsed
