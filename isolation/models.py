@@ -11,7 +11,7 @@ from django.db.models import functions
 from django.db.models.base import ModelBase
 
 from isolation import context
-from isolation.wall import SameTenantReference, SharedRights, TenantWall
+from isolation.wall import SameTenantReference, SharedRights, TenantWall, Unmeasured
 
 M = TypeVar("M", bound=models.Model)
 NAME_LENGTH = 58  # PostgreSQL cuts names at 63 bytes and "_idx" must fit behind ours
@@ -60,8 +60,10 @@ def _constraints(model: Any) -> list[models.BaseConstraint]:
         person=getattr(declared, "person", ""),
     )
     keys = [field for field in model._meta.local_fields if isinstance(field, SameTenantForeignKey)]
+    unmeasured = getattr(declared, "unmeasured", ())
     return [
         wall,
+        *([Unmeasured(name=constraint_name(table, "unmeasured"), columns=unmeasured)] if unmeasured else []),
         *(
             SameTenantReference(name=constraint_name(table, f.name, "same_tenant"), field=f.name)
             for f in keys
@@ -86,6 +88,7 @@ class TenantModel(models.Model, metaclass=TenantModelBase):
         shared_through = ("id", "deal", "deal_edit")  # column, and whose ids of isolation.actors.Shares open the row to see, to change
         append_only = True          # insert and read, never change
         person = "<SQL predicate>"  # rows that a signed-in person may read before a workspace is chosen
+        unmeasured = ("name",)      # columns that name somebody: EXPLAIN must not tell which values other tenants have
     """
 
     tenant_id: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 from django.db.models import BaseConstraint, Model
@@ -231,6 +232,43 @@ class SameTenantReference(_DatabaseOnlyConstraint):
             f"ALTER TABLE {model._meta.db_table} DROP CONSTRAINT {self.name};",
             f"DROP INDEX {self.name}_idx;",
         ]
+
+
+class Unmeasured(_DatabaseOnlyConstraint):
+    """Columns that name somebody, of which PostgreSQL keeps no statistics.
+
+    No policy stands before EXPLAIN's estimates: from statistics of all rows they tell which values other tenants have.
+    """
+
+    def __init__(self, *, name: str, columns: Sequence[str]) -> None:
+        super().__init__(name=name)
+        self.columns = tuple(columns)
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        return path, args, {**kwargs, "columns": self.columns}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unmeasured) and self.deconstruct() == other.deconstruct()
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
+
+    def _statements(self, model: type[Model]) -> list[str]:
+        # The same type again rewrites nothing and drops the statistics that there are.
+        return [
+            f"ALTER TABLE {model._meta.db_table} ALTER COLUMN {column} TYPE {self._type(model, column)}, "
+            f"ALTER COLUMN {column} SET STATISTICS 0;"
+            for column in self.columns
+        ]
+
+    def _undo(self, model: type[Model]) -> list[str]:
+        return [
+            f"ALTER TABLE {model._meta.db_table} ALTER COLUMN {column} SET STATISTICS -1;"
+            for column in self.columns
+        ]
+
+    def _type(self, model: type[Model], column: str) -> str:
+        return str(model._meta.get_field(column).db_type(connections["default"]))
 
 
 class SharedRights(_DatabaseOnlyConstraint):

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from isolation.ids import uuid7
 from isolation.models import SameTenantForeignKey, TenantModel
-from isolation.wall import THIS_PERSON, TenantWall
+from isolation.wall import THIS_PERSON, TenantWall, Unmeasured
 
 
 class Tier(models.TextChoices):
@@ -75,7 +75,8 @@ class Tenant(models.Model):
                 name="tenants_tenant_wall",
                 tenant_column="id",
                 person="id IN (SELECT tenant_id FROM tenants_member)",
-            )
+            ),
+            Unmeasured(name="tenants_tenant_unmeasured", columns=("slug", "name")),
         ]
 
     def __str__(self) -> str:
@@ -108,6 +109,7 @@ class Member(TenantModel):
 
     class Isolation:
         person = f"user_id = {THIS_PERSON}"
+        unmeasured = ("email", "name")
 
     def __str__(self) -> str:
         return self.name or self.email

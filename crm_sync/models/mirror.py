@@ -70,6 +70,7 @@ class Owner(MirrorColumns):
     class Isolation:
         visible_through = "id"
         shared_through = ("id", "owner", "owner")
+        unmeasured = ("email", "name")
 
     def __str__(self) -> str:
         return self.name
@@ -121,6 +122,7 @@ class Account(OwnedColumns):
     class Isolation:
         visible_through = "owner_id"
         shared_through = ("id", "account", "account_edit")
+        unmeasured = ("name", "website")
 
     def __str__(self) -> str:
         return self.name
@@ -147,6 +149,7 @@ class Contact(OwnedColumns):
     class Isolation:
         visible_through = "owner_id"
         shared_through = ("id", "contact", "contact_edit")
+        unmeasured = ("name", "email", "phone")
 
 
 class Opportunity(OwnedColumns):

@@ -12,7 +12,7 @@ from isolation.proof import doors, place, roles, tables
 from isolation.proof.accepted import ACCEPTED
 from isolation.proof.reading import Cursor, Declared, Wall
 from isolation.proof.report import Accepted, Report
-from isolation.wall import SameTenantReference, SharedRights, TenantWall, foreign_rights
+from isolation.wall import SameTenantReference, SharedRights, TenantWall, Unmeasured, foreign_rights
 
 _TENANT = "tenant_"
 
@@ -45,7 +45,10 @@ def _wall(model: type[models.Model]) -> Wall | None:
     if wall is None:
         return None
     keys = frozenset(one.name for one in constraints if isinstance(one, SameTenantReference))
-    return Wall(wall.tenant_column, wall.append_only, bool(wall.person), keys)
+    unmeasured = frozenset(
+        column for one in constraints if isinstance(one, Unmeasured) for column in one.columns
+    )
+    return Wall(wall.tenant_column, wall.append_only, bool(wall.person), keys, unmeasured)
 
 
 def examine(cursor: Cursor, expected: Declared | None = None) -> Report:

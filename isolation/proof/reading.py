@@ -56,6 +56,7 @@ class Wall:
     is_append_only: bool
     has_person: bool
     keys: frozenset[str]
+    unmeasured: frozenset[str]
 
 
 @dataclass(frozen=True)

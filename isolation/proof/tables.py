@@ -41,6 +41,8 @@ SELECT {NAME} c.relname AS name, pg_get_userbyid(c.relowner)::text AS owner,
                 JOIN pg_attribute t ON t.attrelid = f.confrelid AND t.attnum = pair.there
                                    AND t.attname = CASE f.confrelid::regclass::text WHEN %(tenants)s THEN 'id' ELSE 'tenant_id' END)
         ) ORDER BY f.conname), '[]') FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')::text AS keys_json,
+       (SELECT coalesce(jsonb_agg(a.attname), '[]') FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attstattarget IS DISTINCT FROM 0)::text AS measured_json,
        {HELD.format(acl="c.relacl", kind="r", owner="c.relowner")}::text AS grants_json,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(
             CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END,
@@ -110,6 +112,10 @@ def _findings(row: Row, declared: Declared) -> Iterator[Finding]:
     yield from _indexes(row, wall)
     yield from _keys(row, wall, declared)
     yield from _rights(row, wall, declared)
+    for column in sorted(wall.unmeasured & set(row["measured"])):
+        remedy = f"run ALTER TABLE {row['name']} ALTER COLUMN {column} SET STATISTICS 0"
+        problem = f"{column} has statistics, from which EXPLAIN tells which values others have"
+        yield Finding("statistics", row["name"], problem, remedy, thing=f"{row['name']}.{column}")
 
 
 def _of_keys(row: Row) -> Iterator[Finding]:

@@ -61,6 +61,7 @@ BREAKS = [
     Break("ALTER POLICY django_session_accounts ON django_session USING ((SELECT revops_reaches_accounts()) OR true)",
           "policy", "django_session", "DROP POLICY"),
     Break("ALTER POLICY accounts_user_accounts ON accounts_user WITH CHECK (true)", "policy", "accounts_user", "DROP POLICY"),
+    Break("ALTER TABLE tenants_tenant ALTER slug SET STATISTICS 100", "statistics", "tenants_tenant", "SET STATISTICS 0"),
     Break("CREATE TABLE notes (id int)", "undeclared", "notes", "SharedRights"),
     Break("GRANT SELECT ON isolation_contextkey TO revops_app", "signing-key", "isolation_contextkey", "rotate"),
     # Policies
