@@ -1,4 +1,4 @@
-"""What is thrown away after a time: old runs and violations that are long over. Set-based, in the platform context."""
+"""What is thrown away after a time: old runs, violations that are long over, histories of rows that are gone. Set-based, in the platform context."""
 
 from __future__ import annotations
 
@@ -26,23 +26,38 @@ _OF_OLD_RUNS = """
 _OVER = """
     DELETE FROM crm_sync_contractviolation WHERE resolved_at < now() - make_interval(days => %(days)s)
 """
+_OF_NOTHING = """
+    DELETE FROM {table} f WHERE {condition} NOT EXISTS (
+        SELECT FROM {of} o WHERE o.tenant_id = f.tenant_id AND o.id = f.{key})
+"""
+_HISTORIES = (
+    {"table": "crm_sync_formerowner", "condition": "f.kind = 'deal' AND", "of": "crm_sync_opportunity", "key": "row_id"},
+    {"table": "crm_sync_formerowner", "condition": "f.kind = 'account' AND", "of": "crm_sync_account", "key": "row_id"},
+    {"table": "crm_sync_formerholder", "condition": "", "of": "crm_sync_owner", "key": "owner_id"},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """How much was thrown away."""
+    """How much was thrown away; ``former`` counts former owners and holders of rows that are gone."""
 
-    runs: int
-    violations: int
+    runs: int = 0
+    violations: int = 0
+    former: int = 0
 
 
 def prune() -> Pruned:
-    """Delete runs that nobody asks about any more, and violations that are long over."""
+    """Delete runs that nobody asks about any more, violations that are long over, and whose rows were that are gone."""
     with connection.cursor() as cursor:
         cursor.execute(_OLD_RUNS, {"days": conf.runs_kept_days(), "keep": conf.runs_kept_at_least()})
         for table in ("crm_sync_syncobjectresult", "crm_sync_seenrow", "crm_sync_toucheddeal"):
             cursor.execute(_OF_OLD_RUNS.format(table=table, key="run_id"))
         cursor.execute(_OF_OLD_RUNS.format(table="crm_sync_syncrun", key="id"))
         runs = int(cursor.rowcount)
+        cursor.execute("DROP TABLE crm_sync_old_runs")
         cursor.execute(_OVER, {"days": conf.violations_kept_days()})
-        return Pruned(runs=runs, violations=int(cursor.rowcount))
+        violations, former = int(cursor.rowcount), 0
+        for history in _HISTORIES:
+            cursor.execute(_OF_NOTHING.format(**history))
+            former += cursor.rowcount
+        return Pruned(runs=runs, violations=violations, former=former)
