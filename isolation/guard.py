@@ -23,8 +23,8 @@ def explain_missing_context(
         outside = context.current().role is context.Role.NONE
         if outside and isinstance(error.__cause__, InsufficientPrivilege):
             raise ContextMissing(
-                f"{error.__cause__.diag.message_primary}. A tenant's table is reached only inside a context: wrap the "
-                "statement in isolation.context.tenant_wide, tenant_member, person or platform."
+                f"{error.__cause__.diag.message_primary}. Tables of tenants and accounts are reached only inside a context: wrap the "
+                "statement in isolation.context.tenant_wide, tenant_member, person, accounts or platform."
             ) from error
         raise
 

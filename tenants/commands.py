@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from typing import Any
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.models import User
 from isolation import refusals
-from isolation.errors import DomainError
+from isolation.errors import DomainError, InvalidInput
 
 BAD_INPUT = 2
+
+
+def asked_password(user: User | None = None) -> str:
+    """A password, typed or from standard input, that ``user`` may have. Raises: InvalidInput."""
+    given = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    try:
+        validate_password(given, user)
+    except ValidationError as error:
+        raise InvalidInput(field="password", problem=" ".join(error.messages)) from error
+    return given
 
 
 class HubCommand(BaseCommand):

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import getpass
-import sys
 from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 from django.core.validators import validate_email
@@ -12,7 +9,7 @@ from django.core.validators import validate_email
 from accounts.services import user_create
 from isolation.actors import Actor
 from isolation.errors import InvalidInput
-from tenants.commands import HubCommand
+from tenants.commands import HubCommand, asked_password
 
 
 class Command(HubCommand):
@@ -23,8 +20,9 @@ class Command(HubCommand):
         parser.add_argument("--name", default="")
 
     def run(self, options: dict[str, Any]) -> Any:
-        email, password = options["email"], _password()
-        _check(email, password)
+        email = options["email"]
+        _check(email)
+        password = asked_password()
         actor = Actor.system("command create_operator")
         user = user_create(
             email=email, name=options["name"], password=password, is_operator=True, acting_user=actor
@@ -34,17 +32,9 @@ class Command(HubCommand):
         return {"email": user.email, "id": user.id}
 
 
-def _password() -> str:
-    return getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-
-
-def _check(email: str, password: str) -> None:
+def _check(email: str) -> None:
     try:
         validate_email(email)
     except ValidationError as error:
         problem = f"“{email}” is not an e-mail address. Give one like olga@example.com."
         raise InvalidInput(field="email", problem=problem) from error
-    try:
-        validate_password(password)
-    except ValidationError as error:
-        raise InvalidInput(field="password", problem=" ".join(error.messages)) from error
