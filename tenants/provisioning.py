@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -14,7 +13,7 @@ from audit.services import record
 from isolation import context
 from isolation.actors import Actor
 from isolation.errors import InvalidInput
-from tenants.configs import config_path
+from tenants.configs import config_path, staged
 from tenants.errors import ConfigNotWritable, TenantExists
 from tenants.events import TenantProvisioned
 from tenants.models import Crm, Tenant, TenantKind, Tier
@@ -124,19 +123,15 @@ def provision(
     """
     resources = plan(request)
     path = config_path(request.slug)
-    staged = path.with_suffix(".json.new")
-    try:
+    with staged(path) as new:
         with context.platform(f"provision workspace {request.slug}", acting_user):
             tenant = tenant_create(tenant=_tenant(request), acting_user=acting_user)
             with context.tenant_wide(tenant.id):
                 _fill(tenant, request, resources, acting_user)
             if also is not None:
                 also(tenant)
-            _stage_config(staged, request, resources)
-        staged.replace(path)  # after the commit: a file stands only for a workspace that exists
-    finally:
-        with suppress(OSError):
-            staged.unlink()
+            _stage_config(new, request, resources)
+        new.replace(path)  # after the commit: a file stands only for a workspace that exists
     return tenant
 
 
@@ -165,7 +160,7 @@ def _fill(tenant: Tenant, request: Request, resources: list[Resource], acting_us
     record(event, acting_user=acting_user)
 
 
-def _stage_config(staged: Path, request: Request, resources: list[Resource]) -> None:
+def _stage_config(new: Path, request: Request, resources: list[Resource]) -> None:
     document = {
         "customer_id": request.slug,
         "customer_name": request.name,
@@ -176,7 +171,7 @@ def _stage_config(staged: Path, request: Request, resources: list[Resource]) -> 
         "resources": [asdict(resource) for resource in resources],
     }
     try:
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        staged.write_text(json.dumps(document, indent=2) + "\n")
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps(document, indent=2) + "\n")
     except OSError as error:
-        raise ConfigNotWritable(path=staged.parent, reason=error.strerror) from error
+        raise ConfigNotWritable(path=new.parent, reason=error.strerror) from error

@@ -437,13 +437,9 @@ class TestWhatCannotBeKept:
         assert found == own
 
     @pytest.mark.xfail(strict=True, reason="EXPLAIN ANALYZE counts the rows that the policy took away")
-    def test_rows_that_were_taken_away_are_not_counted(self, in_acme: Login, filled: Filled) -> None:
-        in_acme.execute("SET LOCAL enable_seqscan = off")
-        removed = []
-        for user in (filled.of_beta["tenants_member"]["user_id"], str(uuid4())):
-            found = in_acme.execute(
-                "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM tenants_member WHERE user_id = %s", [user]
-            ).fetchone()
-            assert found is not None
-            removed.append(found[0][0]["Plan"].get("Rows Removed by Filter"))
-        assert removed[0] == removed[1]
+    def test_rows_that_were_taken_away_are_not_counted(self, in_acme: Login) -> None:
+        for way in ("indexscan", "indexonlyscan", "bitmapscan"):
+            in_acme.execute(f"SET LOCAL enable_{way} = off")  # type: ignore[arg-type]  # as above
+        found = in_acme.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM tenants_tenant").fetchone()
+        assert found is not None
+        assert not found[0][0]["Plan"].get("Rows Removed by Filter")
