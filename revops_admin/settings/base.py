@@ -25,6 +25,7 @@ def _database(name: str) -> dict[str, Any]:
     )
     # Web processes keep connections between requests (isolation.connections); workers close theirs after each task.
     parsed.update(
+        ENGINE="isolation.postgresql",
         CONN_MAX_AGE=300,
         CONN_HEALTH_CHECKS=True,
         OPTIONS={**parsed.get("OPTIONS", {}), "connect_timeout": 5, "server_side_binding": True},
