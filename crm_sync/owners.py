@@ -48,7 +48,8 @@ def owner_assign(
     require(acting_user, PEOPLE_EDIT, owner.tenant_id)
     owner = Owner.objects.select_for_update(no_key=True).get(tenant_id=owner.tenant_id, pk=owner.pk)
     if member is not None:
-        _require_active(member)
+        if member.id != owner.member_id:  # who left keeps what nobody else took
+            _require_active(member)
         _require_not_own(owner, member, acting_user)
     chosen = member.id if member else None
     if seen is not None and owner.member_id not in (seen.member_id, chosen):

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from rbac.forms_people import MemberField
+from rbac.selectors import manager_candidates
 from rbac.services import MemberSeen
 from tenants.models import Member, RoleCode, Tenant
 from tenants.services import roles_of
@@ -112,6 +113,14 @@ class ManagerForm(MemberSeenForm):
         """The manager that was chosen."""
         chosen: Member | None = self.cleaned_data["manager"]
         return chosen
+
+
+def manager_form_of(member: Member, data: QueryDict | None = None) -> ManagerForm:
+    """The form of a member of ``people_of``: everybody to choose from, and the present manager, who may have left."""
+    current: UUID | None = member.manager_id  # type: ignore[attr-defined]  # annotated by people_of
+    besides = member.id if data is None else None  # a circle is refused by the service, with its sentence
+    people = manager_candidates(member.tenant_id, besides=besides, current=current)
+    return ManagerForm(data, candidates=people, current=current)
 
 
 class MemberForm(RoleForm):

@@ -72,5 +72,6 @@ def people_widget(listed: Sequence[Member] | None, *, nobody: str) -> forms.Widg
 
 
 def _label(member: Member, *, is_alone: bool) -> str:
-    """The name; who chooses need not read colleagues' addresses, unless two have one name."""
-    return str(member) if is_alone else f"{member.name} ({member.email})"
+    """The name; who chooses need not read colleagues' addresses, unless two have one name. Who left can only stay where they stand."""
+    name = str(member) if is_alone else f"{member.name} ({member.email})"
+    return name if member.is_active else f"{name}, deactivated"

@@ -90,9 +90,11 @@ def people_of(
     )
 
 
-def manager_candidates(tenant_id: int, *, besides: UUID | None = None) -> QuerySet[Member]:
-    """Whom a member could report to, by name: every active member but oneself."""
-    found: QuerySet[Member] = Member.objects.filter(tenant_id=tenant_id, is_active=True)
+def manager_candidates(
+    tenant_id: int, *, besides: UUID | None = None, current: UUID | None = None
+) -> QuerySet[Member]:
+    """Whom a member could report to, by name: every active member but oneself, and ``current``, who may have left."""
+    found: QuerySet[Member] = Member.objects.filter(Q(is_active=True) | Q(pk=current), tenant_id=tenant_id)
     if besides is not None:
         found = found.exclude(pk=besides)
     return found.order_by("name", "email")

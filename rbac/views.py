@@ -31,7 +31,7 @@ from pages.objects import (
     TimelineEntry,
 )
 from pages.templatetags.formats import local_date
-from rbac.forms import AddForm, DeactivateForm, ManagerForm, RoleChangeForm
+from rbac.forms import AddForm, DeactivateForm, ManagerForm, RoleChangeForm, manager_form_of
 from rbac.held import roles_held, roles_offered
 from rbac.parts import PersonPart, person_parts, preview_url
 from rbac.requests import Workspace, WorkspaceRequest
@@ -228,7 +228,7 @@ def role_change(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
 def manager_set(request: WorkspaceRequest, member_id: UUID) -> HttpResponse:
     """Put the member, with everyone below, under another manager."""
     member = _member(request, member_id)
-    form = ManagerForm(request.POST, candidates=manager_candidates(member.tenant_id))
+    form = manager_form_of(member, request.POST)
     actor = request.workspace.actor
 
     def write() -> None:
@@ -291,8 +291,6 @@ def _person(
     held = roles_held([member], also_later=True)[member.id]
     may_edit, is_below = workspace.may(PEOPLE_EDIT), _is_below(workspace, held)
     may_end = workspace.may(PEOPLE_DEACTIVATE) and is_below
-    candidates = manager_candidates(member.tenant_id, besides=member.id)
-    current: UUID | None = member.manager_id  # type: ignore[attr-defined]  # annotated by people_of
     refused = next((form for form in (role_form, manager_form, deactivate_form) if form), None)
     page = PersonPage(
         title=str(member),
@@ -310,10 +308,11 @@ def _person(
         )
         if may_edit and may_touch(workspace.actor, built_in(member.role))
         else None,
-        manager_form=(manager_form or ManagerForm(None, candidates=candidates, current=current))
-        if may_edit
-        else None,
-        deactivate_form=(deactivate_form or DeactivateForm(candidates=candidates))
+        manager_form=(manager_form or manager_form_of(member)) if may_edit else None,
+        deactivate_form=(
+            deactivate_form
+            or DeactivateForm(candidates=manager_candidates(member.tenant_id, besides=member.id))
+        )
         if may_end and member.is_active
         else None,
         urls={

@@ -22,7 +22,7 @@ from pages.objects import Crumb, HiddenField, Page
 from pipeline.access.preview import Preview, preview, touched_by_move
 from pipeline.views.preview import PreviewRow, may_see_preview, preview_rows, preview_sentence
 from rbac.errors import RoleHeldAlready
-from rbac.forms import DeactivateForm, ManagerForm, RoleChangeForm
+from rbac.forms import DeactivateForm, ManagerForm, RoleChangeForm, manager_form_of
 from rbac.forms_roles import GrantForm
 from rbac.grants import Term, role_grant
 from rbac.held import roles_offered
@@ -163,11 +163,7 @@ def _place(request: WorkspaceRequest, member: Member, kind: Kind) -> Place:
 
 
 def _manager_form(workspace: Workspace, member: Member, data: QueryDict | None) -> ManagerForm:
-    besides = member.id if data is None else None  # a circle is refused by the service, with its sentence
-    current: UUID | None = member.manager_id  # type: ignore[attr-defined]  # annotated by people_of
-    return ManagerForm(
-        data, candidates=manager_candidates(workspace.tenant.id, besides=besides), current=current
-    )
+    return manager_form_of(member, data)
 
 
 def _move(workspace: Workspace, member: Member, form: ManagerForm) -> Trial:

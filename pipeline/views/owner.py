@@ -40,7 +40,9 @@ class OwnerForm(MemberSeenForm):
     def __init__(self, data: QueryDict | None, *, tenant_id: int, current: UUID | None = None) -> None:
         super().__init__(data, chosen="member", current=current)
         self.fields["member"] = MemberField(
-            people=manager_candidates(tenant_id), label="Whose deals these are", nobody="Nobody’s here"
+            people=manager_candidates(tenant_id, current=current),
+            label="Whose deals these are",
+            nobody="Nobody’s here",
         )
 
     @property
@@ -81,7 +83,7 @@ def assign(request: WorkspaceRequest, source: str, external_id: str) -> HttpResp
     """Say whose the owner's deals are."""
     workspace = request.workspace
     found = _found(workspace, source, external_id)
-    form = OwnerForm(request.POST, tenant_id=workspace.tenant.id)
+    form = OwnerForm(request.POST, tenant_id=workspace.tenant.id, current=found.member_id)
 
     def write() -> None:
         owner_assign(owner=found, member=form.member, acting_user=workspace.actor, seen=form.member_seen)

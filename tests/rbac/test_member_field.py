@@ -12,6 +12,9 @@ from isolation import context
 from rbac.forms_people import MEMBERS_LISTED
 from rbac.selectors import manager_id_of
 from tenants.models import Member, RoleCode
+from tenants.services import member_deactivate
+from tests.cast import PLANTER
+from tests.pipeline.deals import owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -80,3 +83,54 @@ def test_a_small_workspace_offers_its_people_by_name(
 ) -> None:
     page = client_of(admin).get(f"/w/acme-corp/settings/people/{rep.id}/").content.decode()
     assert f'<option value="{manager.id}" selected>{manager}</option>' in page
+
+
+class TestWhoLeft:
+    """Somebody deactivated stays where they stand until somebody else is chosen: a form must not put nobody there unasked."""
+
+    @pytest.fixture
+    def left(self, manager: Member) -> Member:
+        with context.tenant_wide(manager.tenant_id):
+            return member_deactivate(member=manager, reason="left", acting_user=PLANTER)
+
+    def test_still_stands_in_the_form_as_the_manager(
+        self, admin: Member, rep: Member, left: Member, client_of: Callable[[Member], Client]
+    ) -> None:
+        browser = client_of(admin)
+        page = browser.get(f"/w/acme-corp/settings/people/{rep.id}/").content.decode()
+        assert f'<option value="{left.id}" selected>{left}, deactivated</option>' in page
+        assert manager_sent(browser, rep, str(left.id), seen=str(left.id))[0] == 200
+        assert manager_of(rep) == left.id
+
+    def test_is_no_choice_where_somebody_else_stands(
+        self,
+        admin: Member,
+        other_rep: Member,
+        head: Member,
+        left: Member,
+        client_of: Callable[[Member], Client],
+    ) -> None:
+        browser = client_of(admin)
+        manager_sent(browser, other_rep, str(head.id))
+        status, page = manager_sent(browser, other_rep, str(left.id))
+        assert status == 400
+        assert "Nobody who could be chosen here." in page
+        assert manager_of(other_rep) == head.id
+
+    def test_still_stands_in_the_form_of_a_crm_owner(
+        self, admin: Member, rep: Member, client_of: Callable[[Member], Client]
+    ) -> None:
+        owner = owner_of(rep)
+        with context.tenant_wide(rep.tenant_id):
+            member_deactivate(member=rep, reason="left", acting_user=PLANTER)
+        browser, page = (
+            client_of(admin),
+            f"/w/acme-corp/settings/people/owners/salesforce/{owner.external_id}/",
+        )
+        assert (
+            f'<option value="{rep.id}" selected>{rep}, deactivated</option>'
+            in browser.get(page).content.decode()
+        )
+        sent = {"member": str(rep.id), "seen": str(rep.id)}
+        assert browser.post(f"{page}assign/", sent).status_code == 302
+        assert owner_of(rep) == owner
