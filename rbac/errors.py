@@ -36,6 +36,12 @@ _MEANWHILE = (
 )
 
 
+class ManagerNotActive(DeniedChange):
+    code = "rbac.manager_not_active"
+    sentence = "{manager} is deactivated, so nobody can be put below them. Choose an active member."
+    field = "manager"
+
+
 class ManagerChangedMeanwhile(DeniedChange):
     code = "rbac.manager_changed_meanwhile"
     sentence = "{member} reports to {manager}" + _MEANWHILE

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from audit.services import record
 from isolation.actors import Actor, require
-from rbac.errors import ManagerChangedMeanwhile, OwnTeam, ReportingCycle
+from rbac.errors import ManagerChangedMeanwhile, ManagerNotActive, OwnTeam, ReportingCycle
 from rbac.events import ReportingLineSet
 from rbac.models import ReportingPath, Sight
 from rbac.selectors import email_of, manager_id_of
@@ -73,36 +73,39 @@ def reporting_line_set(
     """Put ``member``, with everyone below, under ``manager`` (None: at the top); no change where it is so already.
 
     ``seen`` is what the decision was made on (None: whatever it is now).
-    Raises: Forbidden, OwnTeam, ReportingCycle, ManagerChangedMeanwhile.
+    Raises: Forbidden, OwnTeam, ReportingCycle, ManagerNotActive, ManagerChangedMeanwhile.
     """
     require(acting_user, PEOPLE_EDIT, member.tenant_id)
     # One change of a tree at a time: two moves at once could close a circle that neither sees.
     tenant_locked(member.tenant_id)
-    if manager is not None and widens_own_sight(manager, acting_user):
-        raise OwnTeam(
-            acting_user=acting_user, tenant_id=member.tenant_id, target=(str(member.id), member.email)
-        )
-    if manager is not None and _is_below(manager, member):
-        raise ReportingCycle(
-            acting_user=acting_user,
-            tenant_id=member.tenant_id,
-            target=(str(member.id), member.email),
-            manager=manager.email,
-            member=member.email,
-        )
+    if manager is not None:
+        _refuse_misplaced(member, manager, acting_user)
     current = manager_id_of(member)
     if current == (manager.id if manager else None):
         return
+    if manager is not None and not manager.is_active:
+        raise ManagerNotActive(**_about(member, acting_user), manager=manager.email)
     if seen is not None and seen.member_id != current:
-        raise ManagerChangedMeanwhile(
-            acting_user=acting_user, tenant_id=member.tenant_id, target=(str(member.id), member.email),
-            member=member.email, manager=email_of(member.tenant_id, current),
-        )  # fmt: skip
+        manager_now = email_of(member.tenant_id, current)
+        raise ManagerChangedMeanwhile(**_about(member, acting_user), member=member.email, manager=manager_now)
     _move(member, manager, acting_user)
     event = ReportingLineSet(
         target_id=str(member.id), target_label=member.email, manager=manager.email if manager else "nobody"
     )
     record(event, acting_user=acting_user, tenant_id=member.tenant_id)
+
+
+def _refuse_misplaced(member: Member, manager: Member, acting_user: Actor) -> None:
+    if widens_own_sight(manager, acting_user):
+        raise OwnTeam(**_about(member, acting_user))
+    if _is_below(manager, member):
+        raise ReportingCycle(**_about(member, acting_user), manager=manager.email, member=member.email)
+
+
+def _about(member: Member, acting_user: Actor) -> dict[str, Any]:
+    return {
+        "acting_user": acting_user, "tenant_id": member.tenant_id, "target": (str(member.id), member.email),
+    }  # fmt: skip
 
 
 def widens_own_sight(manager: Member, acting_user: Actor) -> bool:

@@ -115,6 +115,11 @@ class TestWhoLeft:
         status, page = manager_sent(browser, other_rep, str(left.id))
         assert status == 400
         assert "Nobody who could be chosen here." in page
+        body = {"manager": str(left.id)}
+        answer = browser.put(
+            f"/api/v1/w/acme-corp/members/{other_rep.id}/manager/", body, content_type="application/json"
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "rbac.manager_not_active")
         assert manager_of(other_rep) == head.id
 
     def test_still_stands_in_the_form_of_a_crm_owner(
