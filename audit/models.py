@@ -58,9 +58,7 @@ class PlatformEvent(EventColumns):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-at", "-id"], name="audit_platform_newest")]
         constraints: ClassVar = [
-            SharedRights(
-                name="audit_platform_rights", login="INSERT", platform="SELECT, INSERT", accounts="INSERT"
-            )
+            SharedRights(name="audit_platform_rights", platform="SELECT, INSERT", accounts="INSERT")
         ]
 
 
@@ -76,8 +74,4 @@ class PlatformEntry(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-at", "-id"], name="audit_entry_newest")]
-        constraints: ClassVar = [
-            SharedRights(
-                name="audit_entry_rights", login="INSERT", platform="SELECT, INSERT", accounts="INSERT"
-            )
-        ]
+        constraints: ClassVar = [SharedRights(name="audit_entry_rights", platform="SELECT, INSERT")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from django.db import connection
 from django.db.models import CharField, Model
 
@@ -25,8 +27,10 @@ def record(event: AuditEvent, *, acting_user: Actor, tenant_id: int | None = Non
 
 
 def record_platform(event: AuditEvent, *, acting_user: Actor) -> None:
-    """Record ``event`` in the platform's own log, in the running transaction."""
-    PlatformEvent(**_columns(event, acting_user)).save(force_insert=True)
+    """Record ``event`` in the platform's own log, in the running transaction. No other contexts than these two reach it."""
+    is_platform = context.current().role is context.Role.PLATFORM
+    with nullcontext() if is_platform else context.accounts():
+        PlatformEvent(**_columns(event, acting_user)).save(force_insert=True)
 
 
 def record_platform_entry(reason: str, acting_user: Actor) -> None:
@@ -45,14 +49,13 @@ def record_key_rotation(rotation: Rotation) -> None:
 
     Its own transaction: the keys are stored by the tables' owner, who has no way into the log.
     """
-    with context.shared_tables():
-        if PlatformEvent._meta.db_table not in connection.introspection.table_names():
-            return  # the migration that makes the keys' table runs before the one that makes the log
-        event = ContextKeysRotated(
-            count_added=len(rotation.added), count_dropped=len(rotation.dropped),
-            added=list(rotation.added), kept=list(rotation.kept), dropped=list(rotation.dropped),
-        )  # fmt: skip
-        record_platform(event, acting_user=Actor.system("keys of contexts"))
+    if PlatformEvent._meta.db_table not in connection.introspection.table_names():
+        return  # the migration that makes the keys' table runs before the one that makes the log
+    event = ContextKeysRotated(
+        count_added=len(rotation.added), count_dropped=len(rotation.dropped),
+        added=list(rotation.added), kept=list(rotation.kept), dropped=list(rotation.dropped),
+    )  # fmt: skip
+    record_platform(event, acting_user=Actor.system("keys of contexts"))
 
 
 def _columns(event: AuditEvent, acting_user: Actor) -> dict[str, object]:

@@ -310,17 +310,8 @@ class SharedRights(_DatabaseOnlyConstraint):
         return rights if "SELECT" in self.login else [*rights, *self._policies(table)]
 
     def _policies(self, table: str) -> list[str]:
-        """INSERT alone tells nothing of what is there, so who may only add needs no context."""
-        adding = {"login": ("revops_app", self.login), "accounts_adds": ("accounts", self.accounts)}
-        policies = [
-            f"CREATE POLICY {table}_{name} ON {table} FOR INSERT TO {role} WITH CHECK (true);"
-            for name, (role, right) in adding.items()
-            if right == "INSERT"
-        ]
-        if self.platform:
-            policies.append(_policy(table, "platform", _FOR_A_REASON))
-        if "SELECT" in self.accounts:
-            policies.append(_policy(table, "accounts", _OF_PEOPLE))
+        signed = {"platform": (self.platform, _FOR_A_REASON), "accounts": (self.accounts, _OF_PEOPLE)}
+        policies = [_policy(table, role, predicate) for role, (right, predicate) in signed.items() if right]
         forced = "" if self.is_foreign else ", FORCE ROW LEVEL SECURITY"
         return [*_unpoliced(table), f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY{forced};", *policies]
 
@@ -335,7 +326,7 @@ class SharedRights(_DatabaseOnlyConstraint):
 
 
 def _unpoliced(table: str) -> list[str]:
-    names = ("login", "accounts_adds", "platform", "accounts")
+    names = ("login", "platform", "accounts")  # the login could add without a context before
     return [f"DROP POLICY IF EXISTS {table}_{name} ON {table};" for name in names]
 
 

@@ -10,7 +10,6 @@ from isolation.proof.report import Finding, Policy
 from isolation.wall import SharedRights
 
 _SIGNED = re.compile(r"\( SELECT (?:\w+\.)?revops_\w+\(\) AS \w+\)( IS NOT NULL)?")
-_ADDS = "a"
 
 
 def findings(
@@ -45,7 +44,8 @@ def _row_security(row: Row, policies: list[Policy], rights: SharedRights) -> Ite
         remedy = f"run ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
         yield Finding("row-security", name, "row security is not both enabled and forced", remedy)
     for policy in policies:
-        if policy.command != _ADDS and not all(map(_is_signed, (policy.using, policy.check or policy.using))):
+        predicates = list(filter(None, (policy.using, policy.check)))
+        if not (predicates and all(map(_is_signed, predicates))):
             problem = f"policy {policy.name} asks for no context"
             remedy = f"run DROP POLICY {policy.name} ON {name} and apply the table's migration again"
             yield Finding("policy", name, problem, remedy)

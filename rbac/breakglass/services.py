@@ -161,5 +161,4 @@ def _about(stay: BreakGlass) -> dict[str, str]:
 def _record_twice(event: AuditEvent, tenant_id: int, acting_user: Actor) -> None:
     """In the customer's log and in the vendor's own."""
     record(event, acting_user=acting_user, tenant_id=tenant_id)
-    with context.shared_tables():
-        record_platform(event, acting_user=acting_user)
+    record_platform(event, acting_user=acting_user)

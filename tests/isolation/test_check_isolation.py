@@ -57,6 +57,7 @@ BREAKS = [
     Break("GRANT UPDATE ON audit_platformevent TO accounts", "shared", "audit_platformevent", "FROM accounts"),
     Break("ALTER TABLE accounts_user NO FORCE ROW LEVEL SECURITY", "row-security", "accounts_user", "FORCE ROW"),
     Break("ALTER TABLE django_session DISABLE ROW LEVEL SECURITY", "row-security", "django_session", "ENABLE ROW"),
+    Break("CREATE POLICY more ON audit_platformevent FOR INSERT TO revops_app", "policy", "audit_platformevent", "DROP POLICY more"),
     Break("CREATE POLICY more ON accounts_user TO accounts USING (true)", "policy", "accounts_user", "DROP POLICY more"),
     Break("ALTER POLICY django_session_accounts ON django_session USING ((SELECT revops_reaches_accounts()) OR true)",
           "policy", "django_session", "DROP POLICY"),

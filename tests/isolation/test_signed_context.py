@@ -308,7 +308,7 @@ class TestTheKey:
         wrong = [
             (name, role)
             for name, role, predicate in policies
-            if role in expected and expected[role] not in predicate and not name.endswith("_accounts_adds")
+            if role in expected and expected[role] not in predicate
         ]
         assert policies
         assert wrong == []
