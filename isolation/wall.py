@@ -35,6 +35,11 @@ def _policy(table: str, role: str, predicate: str) -> str:
 class _DatabaseOnlyConstraint(BaseConstraint):
     """A constraint that PostgreSQL keeps and that a form cannot check beforehand."""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.deconstruct() == other.deconstruct()
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
+
     def _statements(self, model: type[Model]) -> list[str]:
         raise NotImplementedError
 
@@ -100,11 +105,6 @@ class TenantWall(_DatabaseOnlyConstraint):
             key: getattr(self, key) for key, default in defaults.items() if getattr(self, key) != default
         }
         return path, args, kwargs
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TenantWall) and self.deconstruct() == other.deconstruct()
-
-    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
 
     def _statements(self, model: type[Model]) -> list[str]:
         table = model._meta.db_table
@@ -213,11 +213,6 @@ class SameTenantReference(_DatabaseOnlyConstraint):
         path, args, kwargs = super().deconstruct()
         return path, args, {**kwargs, "field": self.field}
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SameTenantReference) and self.deconstruct() == other.deconstruct()
-
-    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
-
     def _statements(self, model: type[Model]) -> list[str]:
         table, field = model._meta.db_table, model._meta.get_field(self.field)
         column, target = field.column, field.related_model._meta.db_table  # type: ignore[union-attr]  # always a foreign key
@@ -247,11 +242,6 @@ class Unmeasured(_DatabaseOnlyConstraint):
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         return path, args, {**kwargs, "columns": self.columns}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Unmeasured) and self.deconstruct() == other.deconstruct()
-
-    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
 
     def _statements(self, model: type[Model]) -> list[str]:
         # The same type again rewrites nothing and drops the statistics that there are.
@@ -291,11 +281,6 @@ class SharedRights(_DatabaseOnlyConstraint):
         path, args, kwargs = super().deconstruct()
         rights = {"login": self.login, "platform": self.platform, "accounts": self.accounts}
         return path, args, kwargs | {role: given for role, given in rights.items() if given}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SharedRights) and self.deconstruct() == other.deconstruct()
-
-    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like Django's own constraints
 
     def _statements(self, model: type[Model]) -> list[str]:
         return self.statements(model._meta.db_table)

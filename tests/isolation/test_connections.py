@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from django.core.signals import request_finished, request_started
 from django.db import connection
 
+from isolation import context
+from pages.sheets import csv_response
 from tests.conftest import WorkerDatabase
 
 LEFT = (
@@ -54,6 +57,22 @@ class TestTheNextRequest:
         assert ask(FOUND) == (True,) * len(LEFT)
         request_finished.send(sender=None)
         request_started.send(sender=None, environ={})
+        assert ask(FOUND) == (False,) * len(LEFT)
+        assert ask("SELECT pg_backend_pid()") == (before,)
+
+    def test_is_not_inside_the_transaction_of_a_download_that_was_cut_short(self) -> None:
+        """The reader went away: the server closes the answer, which still stands in its context."""
+
+        def rows() -> Iterator[list[int]]:
+            with context.person(UUID(int=0)):
+                yield from ([number] for number in range(5_000))
+
+        (before,) = ask("SELECT pg_backend_pid()")
+        download = csv_response("numbers", ["Number"], rows())
+        next(iter(download))
+        assert (connection.in_atomic_block, context.current().role) == (True, context.Role.PERSON)
+        download.close()  # sends request_finished
+        assert (connection.in_atomic_block, context.current().role) == (False, context.Role.NONE)
         assert ask(FOUND) == (False,) * len(LEFT)
         assert ask("SELECT pg_backend_pid()") == (before,)
 
